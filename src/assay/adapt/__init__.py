@@ -1,0 +1,1 @@
+"""Recipes: from features or a network to predictions, one file each."""

@@ -1,0 +1,107 @@
+"""What every command does with an assessment: JSON on standard output, words for people, an HTML page, a gate.
+
+Standard output carries the answer; progress and notes go to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.estimate import Estimate
+from assay.finding import Assessment
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML report.")]
+Level = Annotated[float, typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals.")]
+RngSeed = Annotated[int, typer.Option("--rng-seed", min=0, help="Seed of every random number of the assessment.")]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option("--fail-if", metavar="GATE", help="Exit 1 when this holds, such as 'drop > 3 points'. Repeatable."),
+]
+
+
+def note(text: str) -> None:
+    """Say something to the person on standard error."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def emit(
+    assessment: Assessment, *, json: bool, html: Path | None, fail_if: Sequence[str] | None = None,
+) -> None:  # fmt: skip
+    """Print an assessment, write its page if asked, then judge the gates.
+
+    Raises:
+        GateError: when a gate does not hold; everything has been printed and written by then.
+    """
+    if json:
+        print(assessment.to_json())  # noqa: T201
+    else:
+        _print_words(assessment)
+    if html is not None:
+        from assay.report.page import write_report
+
+        write_report([assessment], html)
+        note(f"report: {html}")
+    if fail_if:
+        from assay.cli.gates import judge
+
+        judge(assessment, fail_if)
+
+
+def _print_words(assessment: Assessment) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(f"[bold]{escape(assessment.verdict)}[/bold]")
+    for finding in assessment.findings:
+        console.print(f"• {escape(finding.claim)}")
+    for name, rows in assessment.tables.items():
+        if rows:
+            console.print()
+            console.print(_table(name, rows))
+    if assessment.estimates:
+        console.print()
+        for estimate in assessment.estimates:
+            console.print(f"{estimate.name}: {escape(str(estimate))}")
+    for caveat in assessment.caveats:
+        console.print(f"Note: {escape(caveat)}")
+
+
+def _table(name: str, rows: Sequence[object], limit: int = 20) -> object:
+    from collections.abc import Mapping
+
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    records = [row for row in rows if isinstance(row, Mapping)]
+    columns = [key for key in records[0] if not isinstance(records[0][key], (Mapping, list, tuple))]
+    table = Table(title=name, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(str(column))
+    for record in records[:limit]:
+        table.add_row(*(escape(show(record.get(column))) for column in columns))
+    if len(records) > limit:
+        table.caption = f"{len(records) - limit} more rows in --json"
+    return table
+
+
+def show(value: object) -> str:
+    """A cell for people."""
+    from assay.estimate import show_number
+
+    if value is None:
+        return "–"
+    if isinstance(value, Estimate):
+        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return show_number(value)
+    return str(value)

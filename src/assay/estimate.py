@@ -1,0 +1,123 @@
+"""Estimate: the only form in which a statistic leaves the library.
+
+Requirements that shaped it:
+- unknown is not a number: `value` is None exactly when `reason` says why;
+- an interval says which population it is for ("these tasks again", "other such tasks", "these items again");
+- it can always be written as JSON: no NaN, no infinity, no NumPy scalar.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assay.errors import InternalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its interval, or the reason why there is none."""
+
+    name: str
+    """What is estimated, in the field's standard term: `accuracy`, `half_life`."""
+    value: float | None
+    """The point estimate; None exactly when `reason` is set."""
+    low: float | None = None
+    """Lower end of the interval; None when there is no interval or it is open below."""
+    high: float | None = None
+    """Upper end of the interval; None when there is no interval or it is open above."""
+    level: float | None = None
+    """Confidence level of the interval, such as 0.95; None when there is no interval."""
+    n: int | None = None
+    """How many independent units the estimate rests on."""
+    unit: str = ""
+    """The unit: `fraction`, `points`, `seconds`, `items`; empty for a plain number."""
+    method: str = ""
+    """How value and interval were computed, in a few words."""
+    population: str = ""
+    """What the interval is about: `these items again`, `other such tasks`."""
+    reason: str | None = None
+    """Why there is no value, and what would give one; None when there is one."""
+
+    def __post_init__(self) -> None:
+        for field in ("value", "low", "high", "level"):
+            number = getattr(self, field)
+            if number is None:
+                continue
+            number = float(number)
+            if not math.isfinite(number):
+                raise InternalError(f"estimate {self.name!r}: {field} is {number}; an unknown needs a reason instead")
+            object.__setattr__(self, field, number)
+        if self.n is not None:
+            object.__setattr__(self, "n", int(self.n))
+        if (self.value is None) != (self.reason is not None):
+            raise InternalError(f"estimate {self.name!r}: value and reason exclude each other, and one is needed")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise InternalError(f"estimate {self.name!r}: low {self.low} is above high {self.high}")
+
+    @classmethod
+    def unknown(cls, name: str, reason: str, *, unit: str = "", n: int | None = None, method: str = "",
+                population: str = "") -> Estimate:  # fmt: skip
+        """An estimate that cannot be given, with the reason and, if possible, what would give it."""
+        return cls(name=name, value=None, reason=reason, unit=unit, n=n, method=method, population=population)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+    @property
+    def width(self) -> float | None:
+        """Width of the interval, in the unit; None without a closed interval."""
+        return None if self.low is None or self.high is None else self.high - self.low
+
+    def scaled(self, factor: float, unit: str) -> Estimate:
+        """The same estimate in another unit; `factor` may be negative."""
+        if self.value is None:
+            return replace(self, unit=unit)
+        ends = (self.low, self.high) if factor >= 0 else (self.high, self.low)
+        low, high = (None if end is None else end * factor for end in ends)
+        return replace(self, value=self.value * factor, low=low, high=high, unit=unit)
+
+    def renamed(self, name: str) -> Estimate:
+        """The same estimate under another name."""
+        return replace(self, name=name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The ten fields as plain Python values, in the order of the published schema."""
+        return {
+            "name": self.name, "value": self.value, "low": self.low, "high": self.high, "level": self.level,
+            "n": self.n, "unit": self.unit, "method": self.method, "population": self.population,
+            "reason": self.reason,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Estimate:
+        """The estimate that `to_dict` wrote."""
+        return cls(**record)
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"unknown ({self.reason})"
+        return f"{show_number(self.value)}{_interval(self)}{' ' + self.unit if self.unit else ''}"
+
+
+def show_number(value: float) -> str:
+    """A number for people: about three significant digits, no exponent where it can be helped."""
+    size = abs(value)
+    if size == 0 or 1e-4 <= size < 1:
+        return f"{value:.3f}" if size >= 0.01 or size == 0 else f"{value:.2g}"
+    if 1 <= size < 100:
+        return f"{value:.2f}"
+    if 100 <= size < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None and estimate.high is None:
+        return ""
+    low = "−∞" if estimate.low is None else show_number(estimate.low)
+    high = "∞" if estimate.high is None else show_number(estimate.high)
+    return f" [{low}, {high}]"

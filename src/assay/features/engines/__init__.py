@@ -1,0 +1,1 @@
+"""Ways to run a network fast, one file each."""

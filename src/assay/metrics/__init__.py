@@ -1,0 +1,1 @@
+"""(targets, predictions) to a number, by scikit-learn's definitions."""

@@ -1,0 +1,1 @@
+"""Plan the trials, run them, resume them."""

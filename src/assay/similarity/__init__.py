@@ -1,0 +1,1 @@
+"""How near two tasks or two representations are, one measure a file."""

@@ -1,0 +1,1 @@
+"""Arrays in, Estimates out; NumPy and SciPy only."""

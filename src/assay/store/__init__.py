@@ -1,0 +1,1 @@
+"""Every path that Assay writes."""

@@ -1,0 +1,1 @@
+"""Transferability scores: (features, labels) to a number, one paper a file."""
