@@ -34,11 +34,15 @@ class Registry(Generic[T]):
         self._read_plugins()
         return name in self._targets
 
-    def __getitem__(self, name: str) -> T:
+    def require(self, name: str) -> None:
+        """Raise UnknownNameError unless the name is registered; nothing is imported."""
         if name not in self._targets:
             self._read_plugins()
         if name not in self._targets:
             raise UnknownNameError(self.seam, name, self._targets)
+
+    def __getitem__(self, name: str) -> T:
+        self.require(name)
         if name not in self._loaded:
             self._loaded[name] = cast(T, self._load(name))
         return self._loaded[name]
