@@ -7,14 +7,18 @@ dictionaries of these, or Estimate.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from assay.errors import DataError
 from assay.estimate import Estimate
 
 Row = Mapping[str, Any]
@@ -119,17 +123,43 @@ class Assessment:
             "schema": f"assay/{self.lens}/1",
             "question": self.question,
             "verdict": self.verdict,
-            "findings": [plain(_finding_dict(finding)) for finding in self.findings],
+            "findings": [plain(_fields(finding)) for finding in self.findings],
             "estimates": [estimate.to_dict() for estimate in self.estimates],
             "tables": {name: [plain(row) for row in rows] for name, rows in self.tables.items()},
             "inputs": plain(self.inputs),
             "caveats": list(self.caveats),
             "cost": plain(self.cost),
+            "figures": [plain(_fields(figure)) for figure in self.figures],
         }
 
     def to_json(self) -> str:
         """One JSON document; it never holds NaN or infinity."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Assessment:
+        """The assessment that `to_dict` wrote.
+
+        Raises:
+            DataError: when the document is none of ours, or of another version of the schema.
+        """
+        schema = re.fullmatch(r"assay/([\w-]+)/1", str(document.get("schema", "")))
+        if schema is None:
+            raise DataError(
+                f"not an assessment: its schema is {document.get('schema')!r}, and assay/<lens>/1 can be read"
+            )
+        try:
+            read = {key: _revived(document[key]) for key in ("estimates", "tables", "inputs", "caveats", "cost")}
+            findings = tuple(Finding(**_tuples(_revived(finding))) for finding in document["findings"])
+            figures = tuple(Figure(**_revived(figure)) for figure in document.get("figures", ()))
+            words = {"lens": schema[1], "question": document["question"], "verdict": document["verdict"]}
+        except (KeyError, TypeError) as error:
+            raise DataError(f"a damaged assessment of {schema[1]}: {type(error).__name__}: {error}") from error
+        return cls(**words, findings=findings, figures=figures, **_tuples(read))
+
+    def _repr_html_(self) -> str:
+        """The assessment as a notebook shows it; the report draws it, and is loaded by name since it lies above."""
+        return importlib.import_module("assay.report.notebook").notebook_html(self)
 
 
 def plain(value: Any) -> Any:
@@ -151,9 +181,21 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _finding_dict(finding: Finding) -> dict[str, Any]:
-    return {
-        "lens": finding.lens, "claim": finding.claim, "subjects": finding.subjects,
-        "estimates": [estimate.to_dict() for estimate in finding.estimates], "verdict": finding.verdict,
-        "margin": finding.margin, "evidence": finding.evidence, "method": finding.method, "caveats": finding.caveats,
-    }  # fmt: skip
+def _fields(value: Finding | Figure) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+_ESTIMATE_FIELDS = {field.name for field in dataclasses.fields(Estimate)}
+
+
+def _revived(value: Any) -> Any:
+    """What `plain` wrote, with every record of an estimate an Estimate again."""
+    if isinstance(value, Mapping):
+        if set(value) == _ESTIMATE_FIELDS:
+            return Estimate.from_dict(dict(value))
+        return {key: _revived(item) for key, item in value.items()}
+    return [_revived(item) for item in value] if isinstance(value, list) else value
+
+
+def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(item) if isinstance(item, list) else item for key, item in record.items()}
