@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import ShapeError
+from assay.canon import key_of
+from assay.errors import ShapeError, UnknownNameError, UsageError
 from assay.spec import DataRef, Modality, TaskKind
 
 
@@ -66,3 +67,37 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: NDArray[np.int_], *, part: str) -> Dataset:
+        """The data set with only `rows`; `part` is added to its name, and its revision names the rows kept."""
+        kept = np.asarray(rows, dtype=int)
+        load = self.load
+
+        def column(values: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if values is None else values[kept]
+
+        revision = key_of([self.ref.revision, self.ids[kept].tolist()])
+        return replace(
+            self, ref=replace(self.ref, name=f"{self.ref.name}#{part}", revision=revision),
+            ids=self.ids[kept], targets=self.targets[kept], digests=self.digests[kept], splits=column(self.splits),
+            groups=column(self.groups), times=column(self.times), load=lambda wanted: load(kept[wanted]),
+        )  # fmt: skip
+
+    def with_classes(self, classes: Sequence[str]) -> Dataset:
+        """The data set with only the items of the named classes, their codes renumbered in that order.
+
+        Raises:
+            UnknownNameError: for a class that the data do not have.
+            UsageError: unless the task is single-label classification.
+        """
+        if self.task.kind not in ("binary", "multiclass"):
+            raise UsageError(f"{self.ref.uri}: classes can be chosen in single-label classification only")
+        for name in classes:
+            if name not in self.task.classes:
+                raise UnknownNameError("class", name, self.task.classes, where=self.ref.uri)
+        renumber = np.full(len(self.task.classes), -1)
+        renumber[[self.task.classes.index(name) for name in classes]] = np.arange(len(classes))
+        codes = renumber[self.targets]
+        part = self.take(np.flatnonzero(codes >= 0), part="classes=" + "|".join(classes))
+        kind: TaskKind = "binary" if len(classes) == 2 else "multiclass"
+        return replace(part, targets=codes[codes >= 0], task=Task(kind=kind, classes=tuple(classes)))

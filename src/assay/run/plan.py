@@ -1,0 +1,154 @@
+"""From a study to its trials: pure, and cheap enough to do before every run.
+
+The order is that of the study file. Baselines are trials like any other, told apart by their role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from assay.adapt import resolve
+from assay.config import DataSpec, SplitSpec, StudySpec, expand_grid
+from assay.dataset import Dataset, Task
+from assay.spec import DataSlice, ModelRef, Recipe, TrialSpec
+
+Role = Literal["model", "twin", "raw", "majority"]
+
+RAW = ModelRef(source="baseline", name="raw-features", revision="1")
+MAJORITY = ModelRef(source="baseline", name="majority", revision="1")
+
+_USUAL_METRICS = {
+    "binary": ("accuracy", "balanced_accuracy", "f1_macro", "auroc", "log_loss", "brier", "calibration_error"),
+    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "calibration_error"),
+    "multilabel": ("f1_macro", "f1_micro", "average_precision"),
+    "regression": ("r2", "mae", "rmse", "spearman"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPart:
+    """One data set of the study, or one subtask of it, ready to be split."""
+
+    dataset: Dataset
+    """The rows that take part."""
+    label: str
+    """What reports call it."""
+    split: SplitSpec
+    """How its rows are split."""
+    subtask: str | None = None
+    """The name of the subtask; None for a whole data set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTrial:
+    """A trial, and what it is for."""
+
+    spec: TrialSpec
+    role: Role
+    part: TaskPart
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Further columns of the ledger's row."""
+        return {"subtask": self.part.subtask}
+
+
+def expand(study: StudySpec, parts: Sequence[TaskPart], models: Sequence[tuple[ModelRef, Role]]) -> list[PlannedTrial]:
+    """All trials of a study over the given (resolved) data sets and models, twins among them."""
+    planned: list[PlannedTrial] = []
+    for part in parts:
+        recipes = [resolve(recipe.method, params) for recipe in study.recipes for params in expand_grid(recipe)]
+        frozen = [recipe for recipe in recipes if needs_features(recipe)]
+        yardstick = frozen or [resolve("ridge" if part.dataset.task.kind == "regression" else "probe", {})]
+        for ref, role in [*models, *_baselines(study)]:
+            chosen = {"model": recipes, "twin": yardstick, "raw": yardstick, "majority": [resolve("majority", {})]}[
+                role
+            ]
+            planned += _trials(study, part, ref, role, chosen)
+    return planned
+
+
+def needs_features(recipe: Recipe) -> bool:
+    """Whether a recipe works on frozen features."""
+    from assay.builtin import ADAPTERS
+
+    return ADAPTERS[recipe.method].needs == "features"
+
+
+def metrics_for(study: StudySpec, task: Task) -> tuple[str, ...]:
+    """The metrics of a task: those the study names that have a meaning there, else the task's usual ones."""
+    from assay.metrics import METRICS
+
+    named = tuple(name for name in study.metrics if task.kind in METRICS[name].kinds)
+    return named or _USUAL_METRICS[task.kind]
+
+
+def task_parts(spec: DataSpec, dataset: Dataset, study: StudySpec) -> list[TaskPart]:
+    """A loaded data set as the parts that the study asks for: sampled, restricted to classes, split into subtasks."""
+    from assay.run.subtasks import split_into_subtasks
+    from assay.sources.data.draws import sample
+
+    label, split = spec.label or spec.uri, spec.split or study.split
+    if spec.classes:
+        dataset = dataset.with_classes(spec.classes)
+    for rows, name in ((spec.rows, "sample"), (study.limit, "smoke")):
+        if rows is not None and rows < len(dataset):
+            kept = sample(dataset, rows, seed=study.seed)
+            dataset = dataset.take(kept, part=f"{name}={rows}")
+    whole = TaskPart(dataset=dataset, label=label, split=split)
+    if spec.subtasks is None:
+        return [whole]
+    return [
+        replace(whole, dataset=piece, subtask=name, label=f"{label} · {name}")
+        for name, piece in split_into_subtasks(dataset, spec.subtasks.by, spec.subtasks.n, seed=study.seed)
+    ]
+
+
+def split_text(split: SplitSpec, study: StudySpec) -> str:
+    """The split as the ledger's row tells it; part of the trial's key."""
+    fields: Mapping[str, Any] = {"test": split.test, "valid": split.valid, "seed": study.seed}
+    if split.scheme == "kfold":
+        fields = {"folds": split.folds, "valid": split.valid, "seed": study.seed}
+    return f"{split.scheme}({', '.join(f'{name}={value}' for name, value in fields.items())})"
+
+
+def draws_of(split: SplitSpec, study: StudySpec, dataset: Dataset) -> int:
+    """How many draws a split scheme makes of a data set."""
+    if split.scheme == "kfold":
+        return split.folds * study.draws
+    if split.scheme == "leave-one-out":
+        return len(dataset)
+    return study.draws
+
+
+def _baselines(study: StudySpec) -> list[tuple[ModelRef, Role]]:
+    wanted: list[tuple[ModelRef, Role]] = []
+    if study.baselines.raw:
+        wanted.append((RAW, "raw"))
+    if study.baselines.majority:
+        wanted.append((MAJORITY, "majority"))
+    return wanted
+
+
+def _trials(
+    study: StudySpec, part: TaskPart, model: ModelRef, role: Role, recipes: Sequence[Recipe]
+) -> list[PlannedTrial]:
+    text = split_text(part.split, study)
+    test = DataSlice(data=part.dataset.ref, split=text)
+    budgets = [None if budget == "all" else int(budget) for budget in study.budgets]
+    seeds = study.seeds if role in ("model", "twin") else study.seeds[:1]
+    return [
+        PlannedTrial(
+            spec=TrialSpec(
+                model=model, train=DataSlice(data=part.dataset.ref, split=text, per_class=budget), test=test,
+                recipe=recipe, draw=draw, seed=seed,
+            ),
+            role=role, part=part,
+        )
+        for recipe in recipes
+        for budget in budgets
+        for draw in range(draws_of(part.split, study, part.dataset))
+        for seed in seeds
+    ]  # fmt: skip
