@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay.config import DataSpec, StudySpec, load_study
+from assay.config import DataSpec, load_study
 from assay.contracts import Model
 from assay.dataset import Dataset
 from assay.errors import AssayError, UsageError

@@ -6,9 +6,10 @@ Standard output carries the answer; progress and notes go to standard error.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,6 +54,26 @@ def emit(
         judge(assessment, fail_if)
 
 
+def print_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document on standard output."""
+    print(dumps(document, ensure_ascii=False, allow_nan=False, indent=2))  # noqa: T201
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]], *, schema: str, json: bool) -> None:
+    """Print plain rows: one JSON document, or a table for people."""
+    if json:
+        from assay.finding import plain
+
+        print_document({"schema": f"assay/{schema}/1", title: [plain(row) for row in rows]})
+        return
+    from rich.console import Console
+
+    if rows:
+        Console(highlight=False).print(_table(title, rows, limit=200))
+    else:
+        note(f"no {title}")
+
+
 def _print_words(assessment: Assessment) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -74,8 +95,6 @@ def _print_words(assessment: Assessment) -> None:
 
 
 def _table(name: str, rows: Sequence[object], limit: int = 20) -> object:
-    from collections.abc import Mapping
-
     from rich import box
     from rich.markup import escape
     from rich.table import Table

@@ -75,7 +75,7 @@ def candidates_of(folder: RunFolder, data: str) -> tuple[list[Candidate], Backgr
 
 
 def task_table(folder: RunFolder, metric: str | None = None) -> pd.DataFrame:
-    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `n`, as the sustainability lens reads it."""
+    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `metric`, `n`."""
     trials = folder.trials()
     rows = trials[(trials["role"] == "model") & (trials["status"] == "ok")].copy()
     rows["recipe"] = recipe_labels(rows)

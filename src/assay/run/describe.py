@@ -1,0 +1,149 @@
+"""What a report tells of a run beside its findings: the data, the models, the machine, the cost, the worst mistakes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from assay.config import StudySpec
+from assay.dataset import Dataset
+from assay.errors import AssayError
+from assay.finding import Assessment
+from assay.ledger import RunFolder
+from assay.ledger.views import data_labels
+from assay.report.summary import Mistake, RunSummary
+from assay.run.plan import TaskPart, metrics_for
+
+MISTAKES = 12
+THUMBNAIL = 96
+
+
+def describe_part(part: TaskPart, study: StudySpec) -> dict[str, Any]:
+    """The record of one data set: what it is, how it is split, duplicates across the first draw, what to beware of."""
+    from assay.run.runner import split_rows
+    from assay.sources.data.duplicates import find_duplicates
+
+    dataset = part.dataset
+    rows = split_rows(part, 0, study, None)
+    duplicates = find_duplicates(dataset, rows)
+    caveats = [*duplicates.sentences(), *[str(note) for note in rows.notes]]
+    return {
+        "label": part.label, "uri": dataset.ref.uri, "revision": dataset.ref.revision, "modality": dataset.modality,
+        "task": dataset.task.kind, "classes": list(dataset.task.classes), "rows": len(dataset),
+        "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "licence": dataset.licence,
+        "metrics": list(metrics_for(study, dataset.task)), "subtask": part.subtask, "caveats": caveats,
+        "notes": {name: str(value) for name, value in dataset.notes.items()},
+    }  # fmt: skip
+
+
+def summarize(folder: RunFolder, assessments: Sequence[Assessment]) -> RunSummary:
+    """What the report page tells of the run."""
+    trials = folder.trials()
+    study, environments = folder.study(), list(folder.ledger.get("environment").values())
+    seconds = float(trials["seconds"].fillna(0).sum())
+    features = folder.ledger.get("features").values()
+    return RunSummary(
+        title=folder.name, study=folder.name, smoke=bool(trials["smoke"].any()),
+        models=[_model_row(record) for record in folder.ledger.get("shown-model").values()],
+        data=[_data_row(record) for record in folder.ledger.get("data").values()],
+        environment=environments[-1] if environments else {},
+        command=f"assay run {folder.paths.root.name}.yaml --run {folder.paths.root}",
+        cost=[
+            {"stage": "features", "seconds": sum(float(item["seconds"]) for item in features), "count": len(features)},
+            {"stage": "trials", "seconds": seconds, "count": len(trials)},
+        ],
+        mistakes=worst_mistakes(folder, assessments),
+        notes=[f"Seed {study.get('seed', 0)}; {study.get('draws', 1)} draws."],
+    )  # fmt: skip
+
+
+def worst_mistakes(folder: RunFolder, assessments: Sequence[Assessment]) -> list[Mistake]:
+    """The most confident mistakes of the leading model of each data set, with the items where they can be loaded."""
+    found: list[Mistake] = []
+    labels = {label: data for data, label in data_labels(folder).items()}
+    trials = folder.trials()
+    for assessment in assessments:
+        data = labels.get(str(assessment.inputs.get("task", "")))
+        ranking = assessment.tables.get("ranking") or ()
+        if assessment.lens == "selection" and data is not None and ranking:
+            found += _mistakes_of(folder, trials, data, str(ranking[0]["model"]))
+    return found
+
+
+def thumbnail(item: Any) -> str | None:
+    """An image as a small PNG in a data URI; None for anything else."""
+    if not hasattr(item, "thumbnail"):
+        return None
+    small = item.convert("RGB").copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _mistakes_of(folder: RunFolder, trials: Any, data: str, label: str) -> list[Mistake]:
+    shown = folder.ledger.get("shown-model")
+    mine = trials[(trials["data"] == data) & (trials["status"] == "ok") & (trials["role"] == "model")]
+    names = [shown.get(uri, {}).get("label", uri) for uri in mine["model"]]
+    mine = mine[[label == name or label.startswith(f"{name} (") for name in names]]
+    record = folder.ledger.get("data")[data]
+    if mine.empty or record["task"] not in ("binary", "multiclass"):
+        return []
+    predictions = folder.predictions(str(mine["key"].iloc[0]))
+    if predictions is None or predictions.score is None:
+        return []
+    said = predictions.labels().astype(int)
+    wrong = np.flatnonzero(said != predictions.target)
+    sure = predictions.score[np.arange(len(said)), said]
+    order = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    items = _items(data, [str(predictions.ids[i]) for i in order])
+    classes = record["classes"]
+    return [
+        Mistake(
+            id=str(predictions.ids[i]), target=classes[int(predictions.target[i])], label=classes[said[i]],
+            confidence=float(sure[i]), model=label, data=record["label"], image=thumbnail(item),
+            text=item[:280] if isinstance(item, str) else None,
+        )
+        for i, item in zip(order, items, strict=True)
+    ]  # fmt: skip
+
+
+def _items(data: str, ids: Sequence[str]) -> list[Any]:
+    """The items themselves, or None for each where the data cannot be loaded any more."""
+    dataset = _reload(data)
+    if dataset is None:
+        return [None] * len(ids)
+    position = {str(name): i for i, name in enumerate(dataset.ids)}
+    wanted = [position[name] for name in ids if name in position]
+    loaded = iter(dataset.load(np.array(wanted, dtype=int)))
+    return [next(loaded) if name in position else None for name in ids]
+
+
+def _reload(data: str) -> Dataset | None:
+    from assay.sources.data import load_data
+    from assay.spec import DataRef
+
+    try:
+        return load_data(DataRef.parse(data.partition("#")[0]), offline=True)
+    except AssayError:
+        return None
+
+
+def _model_row(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model": record["label"], "role": record["role"], "revision": str(record["revision"])[:16],
+        "parameters": record.get("parameters"), "flops": record.get("flops"), "width": record.get("width"),
+        "pooling": record.get("pooling"), "licence": record.get("licence") or None, "note": record.get("error"),
+    }  # fmt: skip
+
+
+def _data_row(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": record["label"], "task": record["task"], "rows": record["rows"], "train": record["train"],
+        "valid": record["valid"], "test": record["test"], "classes": len(record["classes"]) or None,
+        "revision": str(record["revision"])[:16], "licence": record["licence"] or None,
+    }  # fmt: skip

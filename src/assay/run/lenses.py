@@ -1,0 +1,64 @@
+"""A run seen through each lens: from the ledger's rows to assessments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from assay.assess.selection import selection
+from assay.errors import NothingToAssessError
+from assay.finding import Assessment
+from assay.ledger import RunFolder
+from assay.ledger.views import candidates_of, data_labels, task_table
+from assay.rng import stream
+
+RunLens = Callable[..., list[Assessment]]
+
+
+def select_models(folder: RunFolder, *, level: float, rng_seed: int, metric: str | None = None) -> list[Assessment]:
+    """Which model to build on, one assessment a data set.
+
+    Raises:
+        NothingToAssessError: when no trial of a model has succeeded on any data set.
+    """
+    found: list[Assessment] = []
+    errors: list[NothingToAssessError] = []
+    present = set(folder.trials()["data"])
+    for data, label in data_labels(folder).items():
+        if data not in present:
+            continue
+        try:
+            candidates, background = candidates_of(folder, data)
+        except NothingToAssessError as error:
+            errors.append(error)
+            continue
+        found.append(
+            selection(
+                candidates, metric=metric or _headline_metric(folder, data), background=background, task=label,
+                level=level, rng=stream(rng_seed, "selection", label),
+            )
+        )  # fmt: skip
+    if not found:
+        raise errors[0] if errors else NothingToAssessError(f"{folder.paths.root} holds no trials of its data sets")
+    return found
+
+
+def sustain(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessment]:
+    """Whether the ranking holds on other tasks; needs at least two tasks.
+
+    Raises:
+        NothingToAssessError: with one task, or one model.
+    """
+    from assay.assess.sustainability import sustainability
+
+    table = task_table(folder)
+    if table["task"].nunique() < 2:
+        raise NothingToAssessError("one task says nothing about other tasks")
+    return [sustainability(table, model="model", task="task", score="score", seed="seed", n="n", level=level,
+                           rng=stream(rng_seed, "sustainability"))]  # fmt: skip
+
+
+def _headline_metric(folder: RunFolder, data: str) -> str:
+    return str(folder.ledger.get("data")[data]["metrics"][0])
+
+
+LENSES: tuple[RunLens, ...] = (sustain,)
