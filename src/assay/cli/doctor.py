@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import typer
-
 from assay.cli.output import Json
 
 
-def command(context: typer.Context, json: Json = False) -> int:
+def command(json: Json = False) -> int:
     """Show versions, extras, memory, disk and devices of this machine, and what to install for the rest."""
-    del context
     from assay.cli.output import print_rows
     from assay.run.doctor import examine
 

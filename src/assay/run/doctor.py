@@ -42,7 +42,7 @@ def _machine() -> list[dict[str, Any]]:
 
 
 def _torch_floor() -> list[dict[str, Any]]:
-    """torch below 2.10 can be made to run code by a weights file, even when told to load weights only."""
+    """Torch below 2.10 can be made to run code by a weights file, even when told to load weights only."""
     try:
         found = version("torch")
     except PackageNotFoundError:
