@@ -16,14 +16,19 @@ _HOMES = {
     "AssayError": "assay.errors",
     "Estimate": "assay.estimate",
     "Finding": "assay.finding",
+    "Run": "assay.study",
+    "Study": "assay.study",
+    "load": "assay.run.export",
 }
 
-__all__ = ["AssayError", "Assessment", "Estimate", "Finding", "__version__"]
+__all__ = ["AssayError", "Assessment", "Estimate", "Finding", "Run", "Study", "__version__", "load"]
 
 if TYPE_CHECKING:
     from assay.errors import AssayError
     from assay.estimate import Estimate
     from assay.finding import Assessment, Finding
+    from assay.run.export import load
+    from assay.study import Run, Study
 
 
 def __getattr__(name: str) -> Any:

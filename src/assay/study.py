@@ -18,7 +18,7 @@ from assay.errors import AssayError, UsageError
 from assay.finding import Assessment
 from assay.ledger import RunFolder, make_run, open_run
 from assay.run.models import StudyModel, resolve_models
-from assay.run.plan import PlannedTrial, Role, TaskPart, expand, task_parts
+from assay.run.plan import Contender, PlannedTrial, Role, TaskPart, expand, task_parts
 from assay.run.progress import Progress
 from assay.run.runner import Runner, RunTally
 from assay.spec import DataRef, ModelRef
@@ -104,7 +104,8 @@ class Study:
         models = self._study_models(offline)
         resolve_models([model for model, _ in models], folder.ledger)
         self._show_models(folder, models)
-        trials = expand(self.spec, parts, [(model.ref, role) for model, role in models])
+        contenders = [Contender(ref=m.ref, role=role, modality=m.info.get("modality")) for m, role in models]
+        trials = expand(self.spec, parts, contenders)
         return parts, [model for model, _ in models], trials
 
     def feature_store(self, folder: RunFolder) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from assay.adapt import resolve
 from assay.config import DataSpec, SplitSpec, StudySpec, expand_grid
 from assay.dataset import Dataset, Task
+from assay.errors import UsageError
 from assay.spec import DataSlice, ModelRef, Recipe, TrialSpec
 
 Role = Literal["model", "twin", "raw", "majority"]
@@ -55,18 +56,41 @@ class PlannedTrial:
         return {"subtask": self.part.subtask}
 
 
-def expand(study: StudySpec, parts: Sequence[TaskPart], models: Sequence[tuple[ModelRef, Role]]) -> list[PlannedTrial]:
-    """All trials of a study over the given (resolved) data sets and models, twins among them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A model of the study, or a baseline, as the plan needs to know it."""
+
+    ref: ModelRef
+    """Resolved."""
+    role: Role
+    modality: str | None = None
+    """What it reads; None where that is unknown or of no matter, and then it takes part everywhere."""
+
+
+def expand(study: StudySpec, parts: Sequence[TaskPart], contenders: Sequence[Contender]) -> list[PlannedTrial]:
+    """All trials of a study over resolved data sets and models; a model meets the data of its own modality.
+
+    Raises:
+        UsageError: when a model and the data have nothing in common.
+    """
+    present = {part.dataset.modality for part in parts}
+    for contender in contenders:
+        if contender.modality is not None and contender.modality not in present:
+            raise UsageError(
+                f"{contender.ref.uri} reads {contender.modality}, and the data are {' and '.join(sorted(present))}; "
+                "name data that it can read, or leave it out"
+            )
     planned: list[PlannedTrial] = []
     for part in parts:
         recipes = [resolve(recipe.method, params) for recipe in study.recipes for params in expand_grid(recipe)]
         frozen = [recipe for recipe in recipes if needs_features(recipe)]
         yardstick = frozen or [resolve("ridge" if part.dataset.task.kind == "regression" else "probe", {})]
-        for ref, role in [*models, *_baselines(study)]:
-            chosen = {"model": recipes, "twin": yardstick, "raw": yardstick, "majority": [resolve("majority", {})]}[
-                role
-            ]
-            planned += _trials(study, part, ref, role, chosen)
+        chosen: dict[Role, list[Recipe]] = {
+            "model": recipes, "twin": yardstick, "raw": yardstick, "majority": [resolve("majority", {})],
+        }  # fmt: skip
+        for contender in [*contenders, *_baselines(study)]:
+            if contender.modality in (None, part.dataset.modality):
+                planned += _trials(study, part, contender.ref, contender.role, chosen[contender.role])
     return planned
 
 
@@ -123,13 +147,9 @@ def draws_of(split: SplitSpec, study: StudySpec, dataset: Dataset) -> int:
     return study.draws
 
 
-def _baselines(study: StudySpec) -> list[tuple[ModelRef, Role]]:
-    wanted: list[tuple[ModelRef, Role]] = []
-    if study.baselines.raw:
-        wanted.append((RAW, "raw"))
-    if study.baselines.majority:
-        wanted.append((MAJORITY, "majority"))
-    return wanted
+def _baselines(study: StudySpec) -> list[Contender]:
+    raw = [Contender(ref=RAW, role="raw")] if study.baselines.raw else []
+    return raw + ([Contender(ref=MAJORITY, role="majority")] if study.baselines.majority else [])
 
 
 def _trials(
