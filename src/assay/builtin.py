@@ -36,6 +36,7 @@ DATA_SOURCES: Registry[DataSource] = Registry(
         "py": "assay.sources.data.function:load",
         "sklearn": "assay.sources.data.sklearn:load",
         "torchvision": "assay.sources.data.torchvision:load",
+        "tsv": "assay.sources.data.table:load_tsv",
     },
     extras={"hf": "hub", "torchvision": "vision"},
 )
