@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Show the trials of a study, and an estimate of time, memory and disk from a few measured batches."""
     from assay.cli.output import emit
-    from assay.run.estimate import estimate_study
+    from assay.planning import estimate_study
     from assay.study import Study
 
     emit(
