@@ -1,0 +1,55 @@
+"""Width, FLOPs, parameters and bytes of a network, measured by one pass over one item or on the meta device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.contracts import Batch
+from assay.errors import TrialError
+
+
+def measure(network: Any, example: Batch) -> tuple[int, float]:
+    """Width d of the features and floating-point operations of one item.
+
+    A multiply and an add count as two; only matrix products, convolutions and attention are counted, as
+    `torch.utils.flop_counter` does. A network on the meta device is measured without any arithmetic.
+
+    Args:
+        network: A torch module called as `network(**tensors) -> (b, d)`.
+        example: A batch of one item.
+
+    Returns:
+        (d, FLOPs)
+
+    Raises:
+        TrialError: when the network does not give (1, d).
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    device = device_of(network)
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in example.items()}
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        features = network(**tensors)
+    if not isinstance(features, torch.Tensor) or features.ndim != 2 or features.shape[0] != 1:
+        shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
+        raise TrialError(f"the network gives {shape} for one item where (1, d) is needed; pool its output to one row")
+    return int(features.shape[1]), float(counter.get_total_flops())
+
+
+def parameters_of(network: Any) -> int:
+    """Number of parameters, shared ones counted once."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def bytes_of(network: Any) -> int:
+    """Bytes of parameters and buffers in memory."""
+    return sum(t.numel() * t.element_size() for t in (*network.parameters(), *network.buffers()))
+
+
+def device_of(network: Any) -> Any:
+    """The device of the first parameter or buffer; the CPU for a network with neither."""
+    import torch
+
+    first = next(iter((*network.parameters(), *network.buffers())), None)
+    return torch.device("cpu") if first is None else first.device
