@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import psutil
 from sqlalchemy import Connection, and_, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +24,7 @@ from assay.canon import canonical
 from assay.errors import StoreError
 from assay.finding import plain
 from assay.ledger.predictions import read_predictions, write_predictions
+from assay.ledger.rows import TrialRow, read_row
 from assay.ledger.schema import connect, prepare, records, trials
 from assay.outcome import Outcome, Predictions
 from assay.spec import TrialSpec
@@ -107,15 +107,11 @@ class Ledger:
         with self._engine.connect() as connection:
             return {row.key: row.status for row in connection.execute(select(trials.c.key, trials.c.status))}
 
-    def frame(self) -> pd.DataFrame:
-        """One row a trial in the order of the plan; JSON columns are parsed into dictionaries and lists."""
+    def rows(self) -> list[TrialRow]:
+        """All trials, in the order in which they were planned."""
         with self._engine.connect() as connection:
-            rows = connection.execute(trials.select().order_by(trials.c.position, trials.c.key)).mappings().all()
-        table = pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in trials.columns])
-        for column in ("params", "scores", "history", "provenance"):
-            table[column] = [json.loads(text) if isinstance(text, str) else None for text in table[column]]
-        table["smoke"] = table["smoke"].astype(bool)
-        return table
+            found = connection.execute(trials.select().order_by(trials.c.position, trials.c.key)).mappings().all()
+        return [read_row(dict(record)) for record in found]
 
     def predictions(self, key: str) -> dict[str, Predictions]:
         """The per-item predictions of one trial, by part."""

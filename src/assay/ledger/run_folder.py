@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from assay import __version__
 from assay.errors import NothingToAssessError, StoreError, UsageError
 from assay.ledger.ledger import Ledger
+from assay.ledger.rows import TrialRow
 from assay.outcome import Predictions
 from assay.store.paths import RunPaths, write_text
 
@@ -46,18 +45,17 @@ class RunFolder:
         """Keep the study and the keys of its trials."""
         write_text(self.paths.study, json.dumps({"study": study, "trials": list(keys)}, indent=1, sort_keys=True))
 
-    def trials(self) -> pd.DataFrame:
-        """The rows of the current plan, in its order.
+    def trials(self) -> list[TrialRow]:
+        """The trials of the current plan, in its order.
 
         Raises:
             NothingToAssessError: when nothing was planned yet.
         """
-        frame = self.ledger.frame()
         keys = self.planned_keys()
         if not keys:
             raise NothingToAssessError(f"{self.paths.root} holds no trials yet; start them with: assay run STUDY")
-        known = set(frame["key"])
-        return frame.set_index("key").loc[[key for key in keys if key in known]].reset_index()
+        found = {row.key: row for row in self.ledger.rows()}
+        return [found[key] for key in keys if key in found]
 
     def predictions(self, key: str, part: str = "test") -> Predictions | None:
         """Per-item predictions of one trial for one part; None when the recipe gave none."""

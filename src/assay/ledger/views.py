@@ -5,14 +5,14 @@ The largest label budget speaks for a model where a study has several; the small
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from assay.assess.selection.candidates import Background, Candidate, Regime, Run
+from assay.assess.selection.candidates import Background, Candidate, Run
 from assay.errors import NothingToAssessError
+from assay.ledger.rows import TrialRow, recipe_labels
 from assay.ledger.run_folder import RunFolder
 from assay.outcome import Cost
 
@@ -20,23 +20,22 @@ NETWORK_METHODS = ("finetune", "lora")
 
 
 def data_labels(folder: RunFolder) -> dict[str, str]:
-    """Data uri (of a part) → what reports call it."""
-    return {key: record["label"] for key, record in folder.ledger.get("data").items()}
+    """Uri of a data set (or of a part of it) → what reports call it, for the data of the current plan."""
+    present = {row.data for row in folder.trials()}
+    return {uri: record["label"] for uri, record in folder.ledger.get("data").items() if uri in present}
 
 
-def recipe_labels(trials: pd.DataFrame) -> pd.Series:
-    """A short name of each row's recipe: the method, and the parameters in which recipes of that method differ."""
-    varied: dict[str, list[str]] = {}
-    for method, rows in trials.groupby("method"):
-        names = sorted({name for params in rows["params"] for name in params})
-        values = {name: {json.dumps(params.get(name), sort_keys=True) for params in rows["params"]} for name in names}
-        varied[str(method)] = [name for name in names if len(values[name]) > 1]
+def shown_models(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """Uri of a model → what is known of it, its label among that, for the models of the current plan."""
+    present = {row.model for row in folder.trials()}
+    return {uri: record for uri, record in folder.ledger.get("shown-model").items() if uri in present}
 
-    def label(row: Any) -> str:
-        told = [f"{name}={row.params.get(name)}" for name in varied[row.method]]
-        return f"{row.method}({', '.join(told)})" if told else str(row.method)
 
-    return pd.Series([label(row) for row in trials.itertuples()], index=trials.index, dtype=object)
+def fullest(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """The rows of the largest label budget; all rows stand above any number."""
+    budgets = {row.per_class for row in rows}
+    largest = None if None in budgets else max(budget for budget in budgets if budget is not None)
+    return [row for row in rows if row.per_class == largest]
 
 
 def candidates_of(folder: RunFolder, data: str) -> tuple[list[Candidate], Background]:
@@ -45,55 +44,56 @@ def candidates_of(folder: RunFolder, data: str) -> tuple[list[Candidate], Backgr
     Raises:
         NothingToAssessError: when no trial of a model has succeeded.
     """
-    trials = folder.trials()
-    trials = trials[trials["data"] == data].copy()
-    trials["recipe"] = recipe_labels(trials)
-    full = (
-        trials["per_class"].isna()
-        if trials["per_class"].isna().any()
-        else trials["per_class"].eq(trials["per_class"].max())
-    )
-    trials = trials[full]
-    infos = _infos(folder)
-    ok = trials[trials["status"] == "ok"]
+    rows = [row for row in folder.trials() if row.data == data]
+    rows = fullest(rows)
+    recipes, shown = recipe_labels(rows), shown_models(folder)
+    groups: dict[tuple[str, str], list[TrialRow]] = {}
+    for row in rows:
+        if row.status == "ok":
+            groups.setdefault((row.model, recipes[row.key]), []).append(row)
     models = [
-        _candidate(folder, str(model), str(recipe), rows, infos)
-        for (model, recipe), rows in ok[ok["role"] == "model"].groupby(["model", "recipe"], sort=False)
+        _candidate(folder, recipe, mine, shown.get(uri, {}))
+        for (uri, recipe), mine in groups.items()
+        if mine[0].role == "model"
     ]
     if not models:
-        errors = sorted(set(trials["error"].dropna()))
+        errors = sorted({row.error for row in rows if row.error})
         why = f"; the first error: {errors[0]}" if errors else ""
         raise NothingToAssessError(f"no trial of a model has succeeded on {data}{why}")
     baselines = [
-        _candidate(folder, str(model), str(recipe), rows, infos)
-        for (model, recipe), rows in ok[ok["role"] != "model"].groupby(["model", "recipe"], sort=False)
+        _candidate(folder, recipe, mine, shown.get(uri, {}))
+        for (uri, recipe), mine in groups.items()
+        if mine[0].role != "model"
     ]
+    record = folder.ledger.get("data").get(data, {})
     return models, Background(
-        baselines=baselines, priors=_priors(folder, infos), failures=_failures(trials, infos),
-        classes=folder.ledger.get("data").get(data, {}).get("classes", ()), caveats=_caveats(folder, data, trials),
+        baselines=baselines, priors=_priors(shown), failures=_failures(rows, recipes, shown),
+        classes=record.get("classes", ()), caveats=_caveats(record.get("caveats", ()), rows),
     )  # fmt: skip
 
 
 def task_table(folder: RunFolder, metric: str | None = None) -> pd.DataFrame:
-    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `metric`, `n`."""
-    trials = folder.trials()
-    rows = trials[(trials["role"] == "model") & (trials["status"] == "ok")].copy()
-    rows["recipe"] = recipe_labels(rows)
-    labels, infos = data_labels(folder), _infos(folder)
-    chosen = metric or folder.study().get("metrics", [None])[0] if folder.study().get("metrics") else metric
+    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `metric`, `n`.
+
+    Raises:
+        NothingToAssessError: when no trial of a model has succeeded.
+    """
+    rows = fullest([row for row in folder.trials() if row.role == "model"])
+    rows = [row for row in rows if row.status == "ok"]
+    recipes, labels, shown = recipe_labels(rows), data_labels(folder), shown_models(folder)
+    named = [metric] if metric else list(folder.study().get("metrics", []))
     table: list[dict[str, Any]] = []
-    several = rows["recipe"].nunique() > 1
-    for row in rows.itertuples():
-        scores = row.scores["test"]
-        name = chosen if chosen in scores else next(iter(scores), None)
+    for row in rows:
+        test = row.scores["test"]
+        name = next((name for name in [*named, *test] if name in test), None)
         if name is None:
             continue
-        shown = infos.get(row.model, {}).get("label", row.model)
+        label = shown.get(row.model, {}).get("label", row.model)
         table.append(
             {
-                "model": f"{shown} ({row.recipe})" if several else shown, "task": labels.get(row.data, row.data),
-                "seed": f"{row.draw}/{row.seed}", "score": scores[name], "metric": name,
-                "n": row.provenance["rows"]["test"],
+                "model": f"{label} ({recipes[row.key]})" if len(set(recipes.values())) > 1 else label,
+                "task": labels.get(row.data, row.data), "seed": f"{row.draw}/{row.seed}", "score": test[name],
+                "metric": name, "n": row.provenance["rows"]["test"],
             }
         )  # fmt: skip
     if not table:
@@ -101,56 +101,34 @@ def task_table(folder: RunFolder, metric: str | None = None) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _candidate(folder: RunFolder, model: str, recipe: str, rows: pd.DataFrame, infos: dict[str, Any]) -> Candidate:
-    info = infos.get(model, {})
-    regime: Regime = "finetuned" if rows["method"].iloc[0] in NETWORK_METHODS else "frozen"
-    runs = [
-        Run(predictions=predictions, draw=int(draw), seed=int(seed))
-        for key, draw, seed in zip(rows["key"], rows["draw"], rows["seed"], strict=True)
-        if (predictions := folder.predictions(key)) is not None
-    ]
+def _candidate(folder: RunFolder, recipe: str, rows: Sequence[TrialRow], info: Mapping[str, Any]) -> Candidate:
+    found = [(row, folder.predictions(row.key)) for row in rows]
+    runs = [Run(predictions=said, draw=row.draw, seed=row.seed) for row, said in found if said is not None]
+    peaks = [row.peak_bytes for row in rows if row.peak_bytes is not None]
+    seconds = sum(row.cost_seconds for row in rows) + max((row.feature_seconds or 0.0 for row in rows), default=0.0)
     return Candidate(
-        model=info.get("label", _baseline_name(model)), runs=runs, recipe=recipe, regime=regime, cost=_cost(rows),
+        model=info.get("label", rows[0].model.partition(":")[2].replace("-", " ")), runs=runs, recipe=recipe,
+        regime="finetuned" if rows[0].method in NETWORK_METHODS else "frozen",
+        cost=Cost(seconds=seconds, peak_bytes=max(peaks, default=None), device=rows[0].device),
         parameters=info.get("parameters"), flops_per_item=info.get("flops"), twin_of=info.get("twin_of", ""),
     )  # fmt: skip
 
 
-def _cost(rows: pd.DataFrame) -> Cost:
-    features = rows["feature_seconds"].max() if rows["feature_seconds"].notna().any() else 0.0
-    peak = rows["peak_bytes"].max()
-    return Cost(
-        seconds=float(rows["seconds"].fillna(0.0).sum() + features),
-        peak_bytes=None if pd.isna(peak) else int(peak), device=next(iter(rows["device"].dropna()), None),
-    )  # fmt: skip
-
-
-def _infos(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Model uri → what is known of it, with its label."""
-    return folder.ledger.get("shown-model")
-
-
-def _baseline_name(uri: str) -> str:
-    return uri.partition(":")[2].replace("-", " ")
-
-
-def _priors(folder: RunFolder, infos: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    del folder
-    published = {info["label"]: float(info["prior"]) for info in infos.values() if info.get("prior") is not None}
+def _priors(shown: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    published = {info["label"]: float(info["prior"]) for info in shown.values() if info.get("prior") is not None}
     return {"published score": published} if published else {}
 
 
-def _failures(trials: pd.DataFrame, infos: dict[str, dict[str, Any]]) -> dict[str, str]:
-    bad = trials[(trials["status"] == "failed") & (trials["role"] == "model")]
-    named = [infos.get(model, {}).get("label", model) for model in bad["model"]]
-    told = [f"{label} ({recipe})" for label, recipe in zip(named, bad["recipe"], strict=True)]
-    return dict(zip(told, bad["error"], strict=True))
+def _failures(rows: Sequence[TrialRow], recipes: Mapping[str, str], shown: Mapping[str, Any]) -> dict[str, str]:
+    bad = [row for row in rows if row.status == "failed" and row.role == "model"]
+    return {f"{shown.get(row.model, {}).get('label', row.model)} ({recipes[row.key]})": row.error or "" for row in bad}
 
 
-def _caveats(folder: RunFolder, data: str, trials: pd.DataFrame) -> Sequence[str]:
-    notes = list(folder.ledger.get("data").get(data, {}).get("caveats", ()))
-    if trials["smoke"].any():
+def _caveats(known: Sequence[str], rows: Sequence[TrialRow]) -> list[str]:
+    notes = list(known)
+    if any(row.smoke for row in rows):
         notes.insert(0, "This is a smoke run on a part of the rows; its numbers are for testing the set-up only.")
-    open_trials = int(trials["status"].isin(["planned", "leased"]).sum())
-    if open_trials:
-        notes.append(f"{open_trials} of {len(trials)} trials are not done yet.")
+    still = sum(row.status in ("planned", "leased") for row in rows)
+    if still:
+        notes.append(f"{still} of {len(rows)} trials are not done yet.")
     return notes

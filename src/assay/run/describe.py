@@ -14,7 +14,7 @@ from assay.dataset import Dataset
 from assay.errors import AssayError
 from assay.finding import Assessment
 from assay.ledger import RunFolder
-from assay.ledger.views import data_labels
+from assay.ledger.views import data_labels, shown_models
 from assay.report.summary import Mistake, RunSummary
 from assay.run.plan import TaskPart, metrics_for
 
@@ -44,12 +44,12 @@ def summarize(folder: RunFolder, assessments: Sequence[Assessment]) -> RunSummar
     """What the report page tells of the run."""
     trials = folder.trials()
     study, environments = folder.study(), list(folder.ledger.get("environment").values())
-    seconds = float(trials["seconds"].fillna(0).sum())
+    seconds = sum(row.cost_seconds for row in trials)
     features = folder.ledger.get("features").values()
     return RunSummary(
-        title=folder.name, study=folder.name, smoke=bool(trials["smoke"].any()),
-        models=[_model_row(record) for record in folder.ledger.get("shown-model").values()],
-        data=[_data_row(record) for record in folder.ledger.get("data").values()],
+        title=folder.name, study=folder.name, smoke=any(row.smoke for row in trials),
+        models=[_model_row(record) for record in shown_models(folder).values()],
+        data=[_data_row(folder.ledger.get("data")[uri]) for uri in data_labels(folder)],
         environment=environments[-1] if environments else {},
         command=f"assay run {folder.paths.root.name}.yaml --run {folder.paths.root}",
         cost=[
@@ -65,12 +65,11 @@ def worst_mistakes(folder: RunFolder, assessments: Sequence[Assessment]) -> list
     """The most confident mistakes of the leading model of each data set, with the items where they can be loaded."""
     found: list[Mistake] = []
     labels = {label: data for data, label in data_labels(folder).items()}
-    trials = folder.trials()
     for assessment in assessments:
         data = labels.get(str(assessment.inputs.get("task", "")))
         ranking = assessment.tables.get("ranking") or ()
         if assessment.lens == "selection" and data is not None and ranking:
-            found += _mistakes_of(folder, trials, data, str(ranking[0]["model"]))
+            found += _mistakes_of(folder, data, str(ranking[0]["model"]))
     return found
 
 
@@ -85,15 +84,18 @@ def thumbnail(item: Any) -> str | None:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _mistakes_of(folder: RunFolder, trials: Any, data: str, label: str) -> list[Mistake]:
-    shown = folder.ledger.get("shown-model")
-    mine = trials[(trials["data"] == data) & (trials["status"] == "ok") & (trials["role"] == "model")]
-    names = [shown.get(uri, {}).get("label", uri) for uri in mine["model"]]
-    mine = mine[[label == name or label.startswith(f"{name} (") for name in names]]
+def _mistakes_of(folder: RunFolder, data: str, label: str) -> list[Mistake]:
+    shown = shown_models(folder)
+    mine = [
+        row
+        for row in folder.trials()
+        if row.data == data and row.status == "ok" and row.role == "model"
+        and (label + " (").startswith(str(shown.get(row.model, {}).get("label", row.model)) + " (")
+    ]  # fmt: skip
     record = folder.ledger.get("data")[data]
-    if mine.empty or record["task"] not in ("binary", "multiclass"):
+    if not mine or record["task"] not in ("binary", "multiclass"):
         return []
-    predictions = folder.predictions(str(mine["key"].iloc[0]))
+    predictions = folder.predictions(mine[0].key)
     if predictions is None or predictions.score is None:
         return []
     said = predictions.labels().astype(int)

@@ -26,7 +26,8 @@ from safetensors.numpy import load_file
 from assay import __version__
 from assay.contracts import Model
 from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
-from assay.ledger import RunFolder
+from assay.ledger import RunFolder, TrialRow
+from assay.ledger.views import data_labels, fullest, shown_models
 from assay.run.states import load_state
 from assay.spec import ModelRef
 from assay.store.paths import write_text, write_whole
@@ -104,9 +105,9 @@ def export(folder: RunFolder, model: str, path: Path, *, data: str | None = None
     if path.exists() and any(path.iterdir()):
         raise UsageError(f"{path} is not empty; name a new folder")
     row, info = _chosen(folder, model, data, recipe)
-    state = load_state(folder.paths, str(row["key"]))
-    ref = ModelRef.parse(str(row["model"]))
-    record = folder.ledger.get("data")[str(row["data"])]
+    state = load_state(folder.paths, row.key)
+    ref = ModelRef.parse(row.model)
+    record = folder.ledger.get("data")[row.data]
     backbone = load_model(ref, offline=True, trust=trust, seed=int(folder.study().get("seed", 0)))
     path.mkdir(parents=True, exist_ok=True)
     _write_arrays(path / "head.safetensors", {"weight": state.pop("weight"), "bias": state.pop("bias")})
@@ -114,9 +115,9 @@ def export(folder: RunFolder, model: str, path: Path, *, data: str | None = None
         _write_backbone(path / "backbone.safetensors", backbone.network, state)
     card = {
         "export_version": EXPORT_VERSION, "assay": __version__, "model": info["label"], "uri": _copied(ref, path),
-        "revision": row["model_revision"], "recipe": row["method"], "params": row["params"], "task": record["task"],
-        "labels": record["classes"], "data": record["label"], "scores": row["scores"], "smoke": bool(row["smoke"]),
-        "preprocessing": info.get("preprocessing", {}), "licence": info.get("licence", ""), "key": row["key"],
+        "revision": row.model_revision, "recipe": row.method, "params": row.params, "task": record["task"],
+        "labels": record["classes"], "data": record["label"], "scores": row.scores, "smoke": row.smoke,
+        "preprocessing": info.get("preprocessing", {}), "licence": info.get("licence", ""), "key": row.key,
     }  # fmt: skip
     write_text(path / "model.json", json.dumps(card, indent=1, sort_keys=True, allow_nan=False))
     card["onnx"] = _write_onnx(load(path), path / "model.onnx") if onnx else "not asked for"
@@ -151,43 +152,30 @@ def load(path: str | Path, *, trust: bool = False) -> AdaptedModel:
     )
 
 
-def _chosen(
-    folder: RunFolder, model: str, data: str | None, recipe: str | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _chosen(folder: RunFolder, model: str, data: str | None, recipe: str | None) -> tuple[TrialRow, dict[str, Any]]:
     """The trial to export: first draw and seed, best on its validation rows among the recipes asked for."""
-    trials = folder.trials()
-    trials = trials[(trials["role"] == "model") & (trials["status"] == "ok")]
-    shown = folder.ledger.get("shown-model")
+    place, shown, labels = str(folder.paths.root), shown_models(folder), data_labels(folder)
     uris = {uri for uri, info in shown.items() if model in (uri, info["label"])}
     if not uris:
-        raise UnknownNameError("model", model, [info["label"] for info in shown.values()], where=str(folder.paths.root))
-    mine = trials[trials["model"].isin(uris)]
-    labels = {uri: record["label"] for uri, record in folder.ledger.get("data").items()}
-    named = mine["data"].map(labels)
-    if data is None and named.nunique() > 1:
-        raise UsageError(
-            f"{model} was adapted to several data sets; choose one with --data: {', '.join(sorted(set(named)))}"
-        )
-    if data is not None:
-        if data not in set(named) | set(mine["data"]):
-            raise UnknownNameError("data set", data, set(named), where=str(folder.paths.root))
-        mine = mine[(named == data) | (mine["data"] == data)]
-    if recipe is not None:
-        if recipe not in set(mine["method"]):
-            raise UnknownNameError("recipe", recipe, set(mine["method"]), where=model)
-        mine = mine[mine["method"] == recipe]
-    kept = mine[[(folder.paths.states / f"{key}.safetensors").exists() for key in mine["key"]]]
-    if kept.empty:
+        raise UnknownNameError("model", model, [info["label"] for info in shown.values()], where=place)
+    mine = [row for row in folder.trials() if row.model in uris and row.role == "model" and row.status == "ok"]
+    names = sorted({labels[row.data] for row in mine})
+    if data is None and len(names) > 1:
+        raise UsageError(f"{model} was adapted to several data sets; choose one with --data: {', '.join(names)}")
+    if data is not None and data not in {*names, *(row.data for row in mine)}:
+        raise UnknownNameError("data set", data, names, where=place)
+    if recipe is not None and recipe not in {row.method for row in mine}:
+        raise UnknownNameError("recipe", recipe, {row.method for row in mine}, where=model)
+    mine = [row for row in mine if data in (None, row.data, labels[row.data]) and recipe in (None, row.method)]
+    kept = [row for row in mine if (folder.paths.states / f"{row.key}.safetensors").exists()]
+    if not kept:
         raise NothingToAssessError(
             f"no trial of {model} kept a head that can be served; the recipes probe, ridge, sgd_head and finetune do"
         )
-    full = kept[kept["per_class"].isna()] if kept["per_class"].isna().any() else kept
-    metric = folder.ledger.get("data")[str(full["data"].iloc[0])]["metrics"][0]
-    validity = [
-        float(_higher(metric, (scores.get("valid") or scores["test"]).get(metric))) for scores in full["scores"]
-    ]
-    row = full.iloc[int(np.argmax(validity))].to_dict()
-    return row, shown[str(row["model"])]
+    full = fullest(kept)
+    metric = str(folder.ledger.get("data")[full[0].data]["metrics"][0])
+    best = max(full, key=lambda row: _higher(metric, (row.scores.get("valid") or row.scores["test"]).get(metric)))
+    return best, shown[best.model]
 
 
 def _higher(metric: str, value: float | None) -> float:

@@ -22,10 +22,7 @@ def select_models(folder: RunFolder, *, level: float, rng_seed: int, metric: str
     """
     found: list[Assessment] = []
     errors: list[NothingToAssessError] = []
-    present = set(folder.trials()["data"])
     for data, label in data_labels(folder).items():
-        if data not in present:
-            continue
         try:
             candidates, background = candidates_of(folder, data)
         except NothingToAssessError as error:
@@ -51,7 +48,7 @@ def sustain(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessmen
     from assay.assess.sustainability import sustainability
 
     table = task_table(folder)
-    if table["task"].nunique() < 2:
+    if len(set(table["task"])) < 2:
         raise NothingToAssessError("one task says nothing about other tasks")
     return [sustainability(table, model="model", task="task", score="score", seed="seed", n="n", level=level,
                            rng=stream(rng_seed, "sustainability"))]  # fmt: skip

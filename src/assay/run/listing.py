@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from assay.errors import AssayError, DataError
 from assay.ledger import RunFolder, open_run
-from assay.ledger.views import data_labels, recipe_labels
+from assay.ledger.rows import recipe_labels
+from assay.ledger.views import data_labels, shown_models
 
 _DEPTH = 4
 
@@ -30,26 +32,23 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
 def list_trials(folder: RunFolder) -> list[dict[str, Any]]:
     """One row a trial of the run's current plan."""
     trials = folder.trials()
-    labels, shown = data_labels(folder), folder.ledger.get("shown-model")
-    recipes = recipe_labels(trials)
+    labels, shown, recipes = data_labels(folder), shown_models(folder), recipe_labels(trials)
     return [
         {
             "model": shown.get(row.model, {}).get("label", row.model), "data": labels.get(row.data, row.data),
-            "recipe": recipe, "budget": None if row.per_class != row.per_class else row.per_class, "draw": row.draw,
-            "seed": row.seed, "status": row.status, "score": _headline(row.scores), "seconds": _number(row.seconds),
-            "error": row.error, "key": row.key[:12],
+            "recipe": recipes[row.key], "budget": row.per_class, "draw": row.draw, "seed": row.seed,
+            "status": row.status, "score": next(iter(row.scores.get("test", {}).values()), None),
+            "seconds": row.seconds, "error": row.error, "key": row.key[:12],
         }
-        for row, recipe in zip(trials.itertuples(), recipes, strict=True)
+        for row in trials
     ]  # fmt: skip
 
 
 def status_rows(folder: RunFolder) -> list[dict[str, Any]]:
     """Status (and error) → number of trials of the run's current plan."""
-    trials = folder.trials()
-    counts = trials.groupby(["status", trials["error"].fillna("")], sort=True).size()
-    return [
-        {"status": str(status), "trials": int(n), "error": str(error) or None} for (status, error), n in counts.items()
-    ]
+    counts = Counter((row.status, row.error) for row in folder.trials())
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    return [{"status": status, "trials": n, "error": error} for (status, error), n in ordered]
 
 
 def _run_row(root: Path) -> dict[str, Any]:
@@ -67,17 +66,9 @@ def _run_row(root: Path) -> dict[str, Any]:
             "note": str(error),
         }
     created = datetime.datetime.fromtimestamp(float(folder.marker.get("created", 0)), tz=datetime.UTC)
+    states = Counter(row.status for row in trials)
     return {
         "run": str(root), "name": folder.name, "created": created.strftime("%Y-%m-%d %H:%M"), "trials": len(trials),
-        "ok": int((trials["status"] == "ok").sum()), "failed": int((trials["status"] == "failed").sum()),
-        "note": "smoke run" if trials["smoke"].any() else None,
+        "ok": states["ok"], "failed": states["failed"],
+        "note": "smoke run" if any(row.smoke for row in trials) else None,
     }  # fmt: skip
-
-
-def _headline(scores: Any) -> float | None:
-    test = (scores or {}).get("test", {})
-    return next(iter(test.values()), None)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or value != value else float(value)

@@ -11,9 +11,8 @@ from assay.store.features import FeatureStore
 
 def verify_run(folder: RunFolder) -> list[dict[str, Any]]:
     """One row a kind of file: how many, how many are damaged, and what to do about it."""
-    trials = folder.ledger.frame()
     damaged: list[str] = []
-    keys = [str(key) for key in trials.loc[trials["predictions"].notna(), "key"]]
+    keys = [row.key for row in folder.ledger.rows() if row.predictions is not None]
     for key in keys:
         try:
             folder.ledger.predictions(key)

@@ -65,10 +65,10 @@ def test_an_outcome_comes_back_as_it_was_committed(ledger):
     fences = ledger.lease([spec.key])
     ledger.commit([an_outcome(spec)], fences, environment="e", feature_seconds=2.0)
 
-    row = ledger.frame().iloc[0]
+    (row,) = ledger.rows()
     kept = ledger.predictions(spec.key)["test"]
 
-    assert (row["status"], row["scores"], row["seconds"]) == ("ok", {"test": {"accuracy": 0.5}}, 1.5)
+    assert (row.status, row.scores, row.seconds) == ("ok", {"test": {"accuracy": 0.5}}, 1.5)
     assert kept.ids.tolist() == ["a", "b"]
     assert kept.score.tolist() == [[0.9, 0.1], [0.6, 0.4]]
 
@@ -103,7 +103,7 @@ def test_a_late_commit_of_a_lapsed_lease_is_refused(ledger):
     assert ledger.commit([an_outcome(spec, 0.1)], old, environment="e") == 0
     assert ledger.commit([an_outcome(spec, 0.9)], new, environment="e") == 1
     assert ledger.commit([an_outcome(spec, 0.2)], new, environment="e") == 0
-    assert ledger.frame()["scores"][0]["test"]["accuracy"] == 0.9
+    assert ledger.rows()[0].scores["test"]["accuracy"] == 0.9
 
 
 def test_failed_trials_are_rows_and_are_tried_again_on_demand(ledger):
@@ -112,7 +112,7 @@ def test_failed_trials_are_rows_and_are_tried_again_on_demand(ledger):
     failure = Outcome(key=spec.key, status="failed", error="boom")
     ledger.commit([failure], ledger.lease([spec.key]), environment="e")
 
-    assert ledger.frame()["error"].tolist() == ["boom"]
+    assert [row.error for row in ledger.rows()] == ["boom"]
     assert ledger.lease([spec.key]) == {}
     assert list(ledger.lease([spec.key], retry_failed=True)) == [spec.key]
 
@@ -142,10 +142,10 @@ def test_workers_that_share_a_ledger_do_each_trial_once(ledger, tmp_path):
         worker.join(60)
 
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
-    frame = ledger.frame()
-    assert frame["status"].tolist() == ["ok"] * 40
-    assert sorted(frame["key"]) == sorted(spec.key for spec in specs)
-    assert frame["fence"].tolist() == [1] * 40
+    rows = ledger.rows()
+    assert [row.status for row in rows] == ["ok"] * 40
+    assert sorted(row.key for row in rows) == sorted(spec.key for spec in specs)
+    assert [row.fence for row in rows] == [1] * 40
 
 
 def test_a_killed_worker_leaves_a_readable_ledger_and_its_trial_is_free(ledger, tmp_path):
