@@ -204,15 +204,16 @@ class Run:
 
     def report(self, path: str | Path | None = None, *, level: float = 0.95, rng_seed: int = 0) -> Path:
         """Write the report page, and beside it the same numbers as JSON and CSV; returns the page's path."""
+        from assay.report.documents import write_csv, write_json
         from assay.report.page import write_report
-        from assay.report.tables import write_csv, write_json
         from assay.run.describe import summarize
 
         page = Path(path) if path is not None else self.folder.paths.report
         assessments = self.assess(level=level, rng_seed=rng_seed)
-        write_report(assessments, page, run=summarize(self.folder, assessments))
+        summary = summarize(self.folder, assessments)
+        write_report(assessments, page, run=summary)
         if path is None:
-            write_json(assessments, self.folder.paths.assessments)
+            write_json(assessments, self.folder.paths.assessments, run=summary)
             write_csv(assessments, self.folder.paths.tables)
         return page
 

@@ -1,0 +1,74 @@
+"""Bars: one row a name, a bar from zero, a thin interval at its end."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from assay.finding import Figure
+from assay.report.charts import parts, reading
+from assay.report.charts.reading import Drawing, Drawn, Key
+from assay.report.palette import ink
+from assay.report.words import show_any_number
+
+
+class Bars(NamedTuple):
+    """What is drawn: `rows` have y, x, low, high, c, level, words and tip."""
+
+    rows: list[Drawn]
+    names: list[str]
+    title: str
+    ends: tuple[float, float]
+    rule: float | None
+    rule_label: str
+    lanes: list[str]
+    keys: tuple[Key, ...]
+    notes: tuple[str, ...]
+
+
+def lay_out(figure: Figure, limit: int) -> Bars:
+    """The data of the picture: `figure.x` may hold numbers or Estimates, `figure.y` the names."""
+    rows, notes = reading.capped(figure.rows, min(limit, 120))
+    spans = [reading.span(row, figure.x, figure.low, figure.high) for row in rows]
+    rule = reading.number(figure.options.get("rule"))
+    numbers = [*(end for found in spans for end in found), rule]
+    low, high = reading.domain([*numbers, 0.0], pad=0.12)
+    ends = (low if min(value or 0.0 for value in numbers) < 0 else 0.0, high)
+    found = reading.levels(rows, figure.colour)
+    drawn: list[Drawn] = [
+        {
+            "y": reading.label(row.get(figure.y)), "x": value, "low": low, "high": high,
+            "c": found.of(row, figure.colour),
+            "level": reading.label(row.get(figure.colour)) if figure.colour else "",
+            "words": "unknown" if value is None else show_any_number(value, figure.x),
+            "at": 0.0 if value is None else max(value, high or value, 0.0), "tip": reading.tip(row, figure.y),
+        }
+        for row, (value, low, high) in zip(rows, spans, strict=True)
+    ]  # fmt: skip
+    names = list(dict.fromkeys(row["y"] for row in drawn))
+    lanes = list(found.colours) if len(names) < len(drawn) else []
+    return Bars(drawn, names, reading.column_title(figure, "x"), ends, rule,
+                str(figure.options.get("rule_label", "")), lanes, found.keys("bar"), notes)  # fmt: skip
+
+
+def draw(layout: Bars) -> Drawing:
+    """The picture of a layout."""
+    import altair as alt
+
+    base = parts.chart(layout.rows)
+    y = parts.category(layout.names)
+    lane: dict[str, Any] = {}
+    if layout.lanes:
+        lane["yOffset"] = alt.YOffset("level:N", scale=alt.Scale(domain=layout.lanes, paddingInner=0.2))
+    size = parts.step(len(layout.names)) * (1 + 0.5 * max(len(layout.lanes) - 1, 0))
+    thick = min(14.0, 0.5 * size) if not layout.lanes else min(10.0, 0.7 * size / len(layout.lanes))
+    bars = base.mark_bar(height=thick, opacity=0.78, cornerRadiusEnd=2).encode(
+        x=parts.quantity(alt.X, "x", layout.title, layout.ends), y=y, color=parts.colour(), tooltip="tip:N", **lane
+    )
+    whiskers = base.mark_rule(strokeWidth=1.5, color=ink("ink")).encode(
+        x=parts.quantity(alt.X, "low", layout.title, layout.ends), x2="high:Q", y=y, tooltip="tip:N", **lane
+    )
+    words = base.mark_text(align="left", dx=6, fontSize=11, fill=ink("soft")).encode(
+        x=parts.quantity(alt.X, "at", layout.title, layout.ends), y=y, text="words:N", tooltip="tip:N", **lane
+    )
+    layers = [*parts.rule_layers(layout.rule, layout.rule_label), bars, whiskers, words]
+    return Drawing(parts.finish(layers, height=size * len(layout.names), names=layout.names), layout.keys, layout.notes)

@@ -1,0 +1,75 @@
+"""From a Figure, which is data, to a picture: one drawing for page, notebook and paper.
+
+kind        drawn by                what a row is
+intervals   charts.intervals        one name with a value and an interval
+bars        charts.bars             one name with a value
+waterfall   charts.waterfall        one signed contribution, in order
+scatter     charts.scatter          one point
+curve       charts.curve            one point of a line, with a band
+histogram   charts.histogram        one value
+heatmap     charts.heatmap          one cell
+parallel    charts.parallel         one configuration
+weights     charts.weights          one model; sliders of the page, without Vega
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+
+from assay.errors import MissingExtraError
+from assay.finding import Figure
+from assay.report.charts.reading import Drawing
+from assay.report.palette import literal, vega_config
+
+KINDS = ("intervals", "bars", "waterfall", "scatter", "curve", "histogram", "heatmap", "parallel")
+"""The kinds that Vega draws; `weights` is drawn by the page itself."""
+
+MOST_ROWS = 1500
+"""Rows drawn of one figure, unless the page runs out of room."""
+
+
+def draw(figure: Figure, *, limit: int = MOST_ROWS) -> Drawing:
+    """The drawing of a figure, of at most `limit` rows.
+
+    Raises:
+        MissingExtraError: when Altair is not installed.
+    """
+    kind = importlib.import_module(f"assay.report.charts.{figure.kind}")
+    try:
+        return kind.draw(kind.lay_out(figure, limit))
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("report", "drawing a figure") from error
+
+
+def to_svg(figure: Figure, *, width: int = 720, background: str | None = "#fefefc") -> str:
+    """A figure as one SVG picture in the light colours, for documents; keys and notes stand in the caption there.
+
+    Raises:
+        MissingExtraError: when the drawing packages are not installed.
+    """
+    return _converter().vegalite_to_svg(_static(figure, width, background))
+
+
+def to_png(figure: Figure, *, width: int = 720, scale: float = 2.0, background: str | None = "#fefefc") -> bytes:
+    """The same as a PNG picture, `scale` pixels for each unit of width."""
+    return _converter().vegalite_to_png(_static(figure, width, background), scale=scale)
+
+
+def javascript() -> str:
+    """Vega, Vega-Lite and the embedding script, to be placed in a page once."""
+    return _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def _static(figure: Figure, width: int, background: str | None) -> str:
+    spec = draw(figure).spec
+    config: dict[str, Any] = {**vega_config(), "background": background}
+    return literal(json.dumps({**spec, "width": width, "config": config}))
+
+
+def _converter() -> Any:
+    try:
+        return importlib.import_module("vl_convert")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("report", "drawing a figure") from error
