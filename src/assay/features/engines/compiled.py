@@ -1,0 +1,79 @@
+"""torch.compile: the same network, compiled for this machine; slow to begin, worth it for many items."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.contracts import Batch, Model
+from assay.errors import UsageError
+from assay.features.engines.eager import TorchRun, place, refuses_torch
+
+
+class CompiledEngine:
+    """Runs a model's torch network through torch.compile."""
+
+    name = "compiled"
+    prepare_seconds = 60.0
+
+    def refuses(self, model: Model, *, precision: str, device: str) -> str:  # noqa: ARG002
+        """Why this engine cannot serve, or an empty string."""
+        if reason := refuses_torch(model):
+            return reason
+        if device == "cpu" and not _compiler():
+            return "the engine 'compiled' needs a C++ compiler, and none was found on this machine"
+        return ""
+
+    def prepare(self, model: Model, example: Batch, *, precision: str, device: str) -> CompiledRun:
+        """A callable batch → (b, d) float32; compiled, and run once, when this returns.
+
+        Raises:
+            UsageError: when the network cannot be compiled on this machine.
+        """
+        if reason := self.refuses(model, precision=precision, device=device):
+            raise UsageError(reason)
+        import torch
+
+        moving = model.info.modality in ("text", "audio")
+        network = torch.compile(place(model, device), dynamic=moving)
+        rows = 0 if moving else len(next(iter(example.values())))
+        run = CompiledRun(TorchRun(network, device=device, precision=precision), rows)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run(example)
+        return run
+
+
+class CompiledRun:
+    """A compiled network; images come in batches of one size, the last one filled up, lest it is compiled again."""
+
+    lanes = 1
+
+    def __init__(self, run: TorchRun, rows: int) -> None:
+        self._run = run
+        self._rows = rows
+        self.settings = {**run.settings, "rows": rows}
+
+    def __call__(self, batch: Batch) -> NDArray[np.float32]:
+        """(b, d) features."""
+        given = len(next(iter(batch.values())))
+        if given < self._rows:
+            batch = {name: _filled(array, self._rows) for name, array in batch.items()}
+        return self._run(batch)[:given]
+
+
+def _filled(array: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
+    return np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
+
+
+def _compiler() -> str | None:
+    named = os.environ.get("CXX")
+    found = (shutil.which(name) for name in ([named] if named else []) + ["g++", "clang++", "c++"])
+    return next((path for path in found if path), None)
+
+
+COMPILED = CompiledEngine()
