@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,22 +123,20 @@ def align(candidates: Sequence[Candidate]) -> Aligned:
     ids = np.unique(np.concatenate([kept[draw] for draw in draws]))
     if len(ids) == 0:
         raise NothingToAssessError("the candidates have no test item in common; score them on the same items")
-    _same_targets(candidates)
-    seen = {str(i) for candidate in candidates for run in candidate.runs for i in run.predictions.ids}
-    runs = [
-        tuple((np.searchsorted(ids, kept[run.draw]), _rows(run.predictions, kept[run.draw], candidate.model))
-              for run in candidate.runs if run.draw in kept and len(kept[run.draw]))
-        for candidate in candidates
-    ]  # fmt: skip
+    kept = {draw: common for draw, common in kept.items() if len(common)}
+    runs = [[(run.draw, _rows(run.predictions, kept[run.draw], candidate.model)) for run in candidate.runs
+             if run.draw in kept] for candidate in candidates]  # fmt: skip
+    _same_targets([candidate.model for candidate in candidates], runs)
+    seen = np.unique(np.concatenate([run.predictions.ids for candidate in candidates for run in candidate.runs]))
     return Aligned(
-        names=tuple(candidate.model for candidate in candidates), ids=ids, runs=tuple(runs),
-        draws=tuple(np.array([r.draw for r in c.runs if r.draw in kept and len(kept[r.draw])]) for c in candidates),
-        dropped=len(seen) - len(ids),
+        names=tuple(candidate.model for candidate in candidates), ids=ids, dropped=len(seen) - len(ids),
+        runs=tuple(tuple((np.searchsorted(ids, kept[draw]), rows) for draw, rows in row) for row in runs),
+        draws=tuple(np.array([draw for draw, _ in row]) for row in runs),
     )  # fmt: skip
 
 
 def _common_draws(candidates: Sequence[Candidate]) -> list[int]:
-    """Draws that every candidate was run on; a candidate run once on draw 0 (a fixed model) joins any single draw."""
+    """Draws that every candidate was run on."""
     common = set.intersection(*[{run.draw for run in candidate.runs} for candidate in candidates])
     if not common:
         listed = "; ".join(f"{c.model}: {sorted({r.draw for r in c.runs})}" for c in candidates[:6])
@@ -177,19 +175,15 @@ def _rows(predictions: Predictions, ids: NDArray[np.str_], model: str) -> Predic
     )  # fmt: skip
 
 
-def _same_targets(candidates: Sequence[Candidate]) -> None:
-    known: dict[str, tuple[Any, str]] = {}
-    for candidate in candidates:
-        done: set[int] = set()
-        for run in candidate.runs:
-            if run.draw in done:
+def _same_targets(names: Sequence[str], runs: Sequence[Sequence[tuple[int, Predictions]]]) -> None:
+    first: dict[int, tuple[str, Predictions]] = {}
+    for name, row in zip(names, runs, strict=True):
+        for draw, rows in row:
+            known, theirs = first.setdefault(draw, (name, rows))
+            if rows is theirs or np.array_equal(rows.target, theirs.target):
                 continue
-            done.add(run.draw)
-            for item, target in zip(run.predictions.ids.tolist(), np.asarray(run.predictions.target).tolist(),
-                                    strict=True):  # fmt: skip
-                first = known.setdefault(item, (target, candidate.model))
-                if first[0] != target:
-                    raise DataError(
-                        f"item {item!r} has target {first[0]!r} for {first[1]} and {target!r} for {candidate.model}; "
-                        "the models were not scored on the same task"
-                    )
+            at = int(np.flatnonzero(np.atleast_2d((rows.target != theirs.target).T).any(axis=0))[0])
+            raise DataError(
+                f"item {str(rows.ids[at])!r} has target {theirs.target[at]!r} for {known} and {rows.target[at]!r} for "
+                f"{name}; the models were not scored on the same task"
+            )

@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from assay.assess.selection.replicates import Replicates
 from assay.estimate import Estimate
+from assay.stats.max_t import step_down
 
 Floats = NDArray[np.float64]
 POWER = 0.8
@@ -27,8 +28,6 @@ class Comparison:
     """(m, m) row beats column, simultaneously over all pairs."""
     p_adjusted: Floats
     """(m, m) smallest 1 - level at which the pair is told apart; 1 on the diagonal."""
-    critical: float
-    """The critical value of the studentised difference for all pairs."""
     errors: Floats
     """(m, m) standard error of each difference."""
 
@@ -69,32 +68,43 @@ def compare(replicates: Replicates, *, level: float) -> Comparison:
     rows, columns = np.triu_indices(m, 1)
     beats, p_adjusted, errors = np.zeros((m, m), dtype=bool), np.ones((m, m)), np.zeros((m, m))
     if m == 1:
-        return Comparison(beats=beats, p_adjusted=p_adjusted, critical=0.0, errors=errors)
+        return Comparison(beats=beats, p_adjusted=p_adjusted, errors=errors)
     deviations = replicates.deviations[:, rows] - replicates.deviations[:, columns]
     difference = replicates.point[rows] - replicates.point[columns]
     se = deviations.std(axis=0)
     safe = np.where(se > 0, se, 1.0)
     observed = np.where(se > 0, np.abs(difference) / safe, np.where(difference == 0, 0.0, np.inf))
     noise = np.where(se > 0, np.abs(deviations) / safe, 0.0)
-    adjusted = _step_down(observed, noise)
+    adjusted = step_down(observed, lambda at: noise[:, at].T.copy(), includes_observed=False)
     apart = adjusted <= 1 - level
     errors[rows, columns] = errors[columns, rows] = se
     p_adjusted[rows, columns] = p_adjusted[columns, rows] = adjusted
     beats[rows, columns] = apart & (difference > 0)
     beats[columns, rows] = apart & (difference < 0)
-    return Comparison(
-        beats=beats, p_adjusted=p_adjusted, errors=errors, critical=float(np.quantile(noise.max(axis=1), level))
-    )
+    return Comparison(beats=beats, p_adjusted=p_adjusted, errors=errors)
 
 
-def _step_down(observed: Floats, noise: Floats) -> Floats:
-    """Adjusted p-values: from the largest statistic down, against the maximum over those not larger."""
-    order = np.argsort(-observed, kind="stable")
-    running = np.maximum.accumulate(noise[:, order][:, ::-1], axis=1)[:, ::-1]
-    p = (1 + (running >= observed[order]).sum(axis=0)) / (1 + len(noise))
-    adjusted = np.empty(len(observed))
-    adjusted[order] = np.maximum.accumulate(p)
-    return adjusted
+def regret_bounds(replicates: Replicates, *, level: float) -> tuple[Floats, Floats]:
+    """(m,) lower and (m,) upper bounds of each candidate's regret; each end holds by itself with confidence `level`.
+
+    Multiple comparisons with the best: the upper bound of candidate k is max_j (d_jk + c_k se_jk), at least 0, with
+    c_k the `level` quantile of max_j of the studentised deviations. It makes no use of a prior, so that it also holds
+    where one candidate stands out from many that are alike.
+
+    References:
+        Hsu (1981), Simultaneous confidence intervals for all distances from the "best".
+    """
+    m = len(replicates.names)
+    low, high = np.zeros(m), np.zeros(m)
+    for k in range(m if m > 1 else 0):
+        others = np.arange(m) != k
+        deviations = (replicates.deviations - replicates.deviations[:, [k]])[:, others]
+        ahead = (replicates.point - replicates.point[k])[others]
+        se = deviations.std(axis=0)
+        t = np.divide(deviations, se, out=np.zeros_like(deviations), where=se > 0).max(axis=1)
+        reach = float(np.quantile(t, level)) * se
+        low[k], high[k] = max(0.0, (ahead - reach).max()), max(0.0, (ahead + reach).max())
+    return low, high
 
 
 def difference(replicates: Replicates, a: int, b: int, *, level: float, name: str, unit: str, factor: float,

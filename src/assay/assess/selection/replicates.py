@@ -77,7 +77,7 @@ def replicate(
         rng: the source of randomness.
         groups: (n,) group of each item.
     """
-    m, n = len(aligned.names), len(aligned.ids)
+    n = len(aligned.ids)
     per_run = [[sign * score_of(metric, rows) for _, rows in runs] for runs in aligned.runs]
     routes = [[fast_route(metric, rows) for _, rows in runs] for runs in aligned.runs]
     fast = all(route is not None for row in routes for route in row)
@@ -85,7 +85,7 @@ def replicate(
     calls = [[route if fast and route is not None else by_calling(metric, rows)
               for (_, rows), route in zip(runs, row, strict=True)]
              for runs, row in zip(aligned.runs, routes, strict=True)]  # fmt: skip
-    point = np.array([np.mean(row) for row in per_run])
+    point = np.array([float(np.mean(row)) for row in per_run])
     items = np.concatenate([sign * _resampled(aligned, calls, w) for w in _weights(n, b, groups, rng)]) - point
     if bounded:
         items += rng.laplace(scale=1.0 / (2 * n), size=items.shape)
@@ -109,8 +109,11 @@ def repetitions(per_run: Sequence[Sequence[float]], draws: Sequence[NDArray[np.i
     """(r, m) one row an independent repetition: a draw (seeds averaged), or a seed where there is one draw."""
     labels = np.unique(np.concatenate(draws))
     if len(labels) > 1:
-        return np.array([[np.mean(np.asarray(scores)[at == draw]) for scores, at in zip(per_run, draws, strict=True)]
-                         for draw in labels])  # fmt: skip
+        columns = [
+            [float(np.mean(np.asarray(scores)[at == draw])) for draw in labels]
+            for scores, at in zip(per_run, draws, strict=True)
+        ]
+        return np.array(columns).T
     fewest = min(len(scores) for scores in per_run)
     return np.array([list(scores)[:fewest] for scores in per_run]).T
 
@@ -128,7 +131,7 @@ def training_deviations(table: Floats, b: int, rng: np.random.Generator) -> Floa
     centred = table - table.mean(axis=0)
     if r >= 6 or m == 1:
         scale = np.sqrt((r - 1) / rng.chisquare(r - 1, size=(b, 1)))
-        return scale * (rng.standard_normal((b, r)) @ centred) / np.sqrt(r * (r - 1))
+        return np.asarray(scale * (rng.standard_normal((b, r)) @ centred) / np.sqrt(r * (r - 1)), dtype=np.float64)
     common = centred.mean(axis=1, keepdims=True)
     own = np.sqrt(np.sum((centred - common) ** 2) / ((r - 1) * (m - 1)))
     freedom = (r - 1) * (m - 1)

@@ -26,6 +26,7 @@ MOST_CLASSES = 60
 
 
 def score_of(metric: Metric, rows: Predictions) -> float:
+    """The metric on the rows as they are."""
     return float(metric(rows.target, rows.labels(), rows.score))
 
 
@@ -98,8 +99,11 @@ def _mean_routes(rows: Predictions) -> list[Route]:
         error = label.astype(float) - target
         routes += [average(np.abs(error)), average(error**2), average(error**2, root=True)]
     score = rows.score
-    if score is not None and score.ndim == 2 and target.dtype.kind in "iu" and 0 <= target.min() <= target.max() < (
-        score.shape[1]
+    if (
+        score is not None
+        and score.ndim == 2
+        and target.dtype.kind in "iu"
+        and 0 <= target.min() <= target.max() < (score.shape[1])
     ):
         truth = score[np.arange(len(target)), target]
         tiny = np.finfo(score.dtype).eps
