@@ -26,6 +26,15 @@ class AnovaPosterior:
     """(b, e) variance of each effect."""
     unexplained: NDArray[np.float64]
     """(b,) variance that no effect explains: noise, and interactions of higher order."""
+    coefficients: NDArray[np.float64]
+    """(b, q) coefficients of all functions of all effects, side by side in their order."""
+    intercepts: NDArray[np.float64]
+    """(b,) the mean score under the parameters' measure."""
+
+    def predict(self, effects: Sequence[Effect]) -> NDArray[np.float64]:
+        """(b, k) drawn true scores of other configurations, whose effects were built in the same way."""
+        columns = np.column_stack([effect.columns for effect in effects])
+        return self.intercepts[:, None] + self.coefficients @ columns.T
 
     def shares(self) -> NDArray[np.float64]:
         """(b, e) share of each effect in the whole variance."""
@@ -72,22 +81,33 @@ def anova_posterior(
         raise ShapeError(f"{len(y)} scores do not go with effects of other lengths")
     spread = y.std()
     if spread == 0:
-        return AnovaPosterior(variances=np.zeros((chains * draws, len(effects))), unexplained=np.zeros(chains * draws))
+        zeros, count = np.zeros(chains * draws), sum(effect.columns.shape[1] for effect in effects)
+        return AnovaPosterior(
+            variances=np.zeros((len(zeros), len(effects))), unexplained=zeros,
+            coefficients=np.zeros((len(zeros), count)), intercepts=zeros + y.mean(),
+        )  # fmt: skip
     phi = np.column_stack([effect.columns for effect in effects])
     owner = np.repeat(np.arange(len(effects)), [effect.columns.shape[1] for effect in effects])
     decay = np.concatenate([effect.decay for effect in effects])
     scaled, seen = (y - y.mean()) / spread, max(2, round(kept_share * len(y)))
-    variances: list[NDArray[np.float64]] = []
+    kept: list[NDArray[np.float64]] = []
     unexplained: list[float] = []
+    intercepts: list[float] = []
     for _ in range(chains):
         rows = np.sort(rng.choice(len(y), seen, replace=False))
         chain = _Sampler(phi[rows], scaled[rows], owner, decay, rng)
         for i in range(burn_in + draws):
             weights, noise = chain.step()
             if i >= burn_in:
-                variances.append(np.bincount(owner, weights**2, minlength=len(effects)).astype(np.float64))
+                kept.append(weights * spread)
                 unexplained.append(noise)
-    return AnovaPosterior(variances=np.array(variances) * spread**2, unexplained=np.array(unexplained) * spread**2)
+                intercepts.append(y.mean() + spread * chain.intercept)
+    coefficients = np.array(kept)
+    starts = np.searchsorted(owner, np.arange(len(effects)))
+    return AnovaPosterior(
+        variances=np.add.reduceat(coefficients**2, starts, axis=1), unexplained=np.array(unexplained) * spread**2,
+        coefficients=coefficients, intercepts=np.array(intercepts),
+    )  # fmt: skip
 
 
 class _Sampler:
