@@ -1,7 +1,7 @@
 """What tuning buys: the gain of the best configuration over the best common default, free of the winner's curse.
 
 The best of many noisy scores is too good to be true. Here a configuration is chosen on some of the repeats and scored
-on the others; without repeats its true score cannot be had, and the answer is a reason, with the naive number beside it.
+on the others. Without repeats its true score cannot be had; the answer is a reason, with the naive number beside it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _row(
         at_default = float(trials.scores[start[0]].mean())
         naive.append(choice.naive - at_default)
         if choice.honest is None:
-            reason = "each configuration was run once, so the best score is too good to be true; repeat it with other seeds"
+            reason = "each configuration was run once, so its score is too good to be true; repeat it with other seeds"
             continue
         honest.append(choice.honest - at_default)
     return {
