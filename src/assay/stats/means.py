@@ -1,0 +1,177 @@
+"""The mean of one model over N subtasks, M = (1/N) Σ Eᵢ, with the interval of a stated population.
+
+The two populations differ by a factor of 3 to 10 in width, so each interval names its own:
+- *other such tasks*: the tasks are a sample, and the spread of the Eᵢ carries the interval;
+- *these tasks again*: the tasks are fixed, and only seeds, items or test sizes can carry it: see `task_errors`.
+
+Resampling tasks and, below them, seeds or items would count the lower level twice and is not offered.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from assay.errors import ShapeError
+from assay.estimate import Estimate
+from assay.stats.additive import additive_effects
+from assay.stats.task_errors import TaskErrors
+
+OTHER_TASKS = "other such tasks"
+BOOTSTRAP_FROM = 8
+"""From this many tasks on the bootstrap-t corrects the t interval for skewness; below it, it is too unstable."""
+
+
+def means_over_tasks(
+    scores: ArrayLike, *, present: ArrayLike | None = None, level: float = 0.95, resamples: int = 2000,
+    rng: np.random.Generator, name: str = "mean", unit: str = "",
+) -> list[Estimate]:  # fmt: skip
+    """Mean of each model over tasks, with an interval for other such tasks.
+
+    Use it when the tasks stand for more tasks like them. For "would these tasks give it again" use
+    `means_of_these_tasks`.
+
+    Args:
+        scores: (m, t) models × tasks; (t,) for one model. They may be losses: no direction is assumed.
+        present: (m, t) which cells were measured; None for those that are finite.
+        level: Confidence level.
+        resamples: Bootstrap resamples, shared by all models.
+        rng: Draws the resamples.
+        name: Name of the estimates.
+        unit: Unit of the scores.
+
+    Returns:
+        One Estimate a model. With one task the value has no interval, and `method` says so. A model with missing
+        cells gets the mean corrected for the tasks it skipped, with the interval of the tasks it has.
+
+    Raises:
+        ShapeError: unless scores and mask fit.
+
+    Notes:
+        Below 8 tasks this is Student's t interval. From 8 tasks on each end is the midpoint of the t and the
+        bootstrap-t ends: the first fails for skewed tasks, the second for heavy tails, the midpoint for neither.
+        A percentile bootstrap is not offered: at 3 tasks its "95 %" covers 74 %.
+
+    References:
+        Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
+
+    Example:
+        >>> import numpy as np
+        >>> str(means_over_tasks([0.7, 0.8, 0.9], rng=np.random.default_rng(0))[0])
+        '0.800 [0.552, 1.05]'
+    """
+    values = np.atleast_2d(np.asarray(scores, dtype=float))
+    mask = np.isfinite(values) if present is None else np.atleast_2d(np.asarray(present, dtype=bool))
+    if values.ndim != 2 or mask.shape != values.shape:
+        raise ShapeError(f"scores are models × tasks with a mask of that shape; got {values.shape} and {mask.shape}")
+    effects = additive_effects(values, mask)
+    t = values.shape[1]
+    counts = rng.multinomial(t, np.full(t, 1 / t), size=resamples).T if t >= BOOTSTRAP_FROM else None
+    return [
+        _mean_over_tasks(values[row][mask[row]], effects[row], t, counts, level, resamples, rng, name, unit)
+        for row in range(len(values))
+    ]
+
+
+def means_of_these_tasks(
+    errors: TaskErrors, *, level: float = 0.95, name: str = "mean", unit: str = ""
+) -> list[Estimate]:  # fmt: skip
+    """Mean of each model over tasks, with an interval for the same tasks again.
+
+    Args:
+        errors: Scores of each model on each task with the variance of their errors.
+        level: Confidence level.
+        name: Name of the estimates.
+        unit: Unit of the scores.
+
+    Returns:
+        One Estimate a model; without an interval, and with the words why in `method`, where a task has a single run.
+
+    Notes:
+        Var(M) = T⁻² Σ v_t. Degrees of freedom are halfway between Satterthwaite's and Welch's later formula, which
+        err on opposite sides with 2 or 3 seeds: V² / Σ v²/f and V² / Σ v²/(f + 2) − 2, here with v the parts of V.
+
+    References:
+        Satterthwaite (1946), An approximate distribution of estimates of variance components; Welch (1947), The
+        generalization of Student's problem when several different population variances are involved.
+    """
+    population = errors.population
+    estimates: list[Estimate] = []
+    for row in range(len(errors.scores)):
+        here = errors.present[row]
+        t = int(here.sum())
+        if t == 0:
+            estimates.append(Estimate.unknown(name, "the model has no score", unit=unit, population=population))
+            continue
+        value = float(errors.scores[row, here].mean())
+        variance, df = combine(errors.variance[row, here].ravel(), errors.df[row, here].ravel())
+        if variance is None:
+            estimates.append(
+                Estimate(name=name, value=value, n=t, unit=unit, population=population,
+                         method=f"mean; no interval: {errors.gap(row)}")
+            )  # fmt: skip
+            continue
+        centre = float(errors.centre[row, here].mean())
+        reach = float(special.stdtrit(min(df, 1e9), (1 + level) / 2)) * np.sqrt(variance) / t
+        estimates.append(
+            Estimate(name=name, value=value, low=min(centre - reach, value), high=max(centre + reach, value),
+                     level=level, n=t, unit=unit, method=errors.method, population=population)
+        )  # fmt: skip
+    return estimates
+
+
+def combine(variances: NDArray[np.float64], df: NDArray[np.float64]) -> tuple[float | None, float]:
+    """The sum of variance parts and its degrees of freedom; None where a part is unknown (NaN)."""
+    if np.isnan(variances).any():
+        return None, 0.0
+    total = float(variances.sum())
+    if total <= 0:
+        return 0.0, 1e9
+    used = (variances != 0) & np.isfinite(df)
+    if not used.any():
+        return total, 1e9
+    squares, f = variances[used] ** 2, df[used]
+    satterthwaite = total**2 / float((squares / f).sum())
+    welch = total**2 / float((squares / (f + 2)).sum()) - 2
+    return total, max((satterthwaite + welch) / 2, float(f.min()))
+
+
+def _mean_over_tasks(
+    own: NDArray[np.float64], effect: float, t: int, counts: NDArray[np.int_] | None, level: float, resamples: int,
+    rng: np.random.Generator, name: str, unit: str,
+) -> Estimate:  # fmt: skip
+    n = len(own)
+    if n == 0:
+        return Estimate.unknown(name, "the model has no score", unit=unit, population=OTHER_TASKS)
+    corrected = f", corrected for {t - n} tasks it was not scored on" if n < t else ""
+    if n == 1:
+        return Estimate(
+            name=name, value=effect, n=1, unit=unit, population=OTHER_TASKS,
+            method=f"mean{corrected}; no interval: one task says nothing of other tasks",
+        )  # fmt: skip
+    error = float(own.std(ddof=1)) / np.sqrt(n)
+    quantile = float(special.stdtrit(n - 1, (1 + level) / 2))
+    below, above, method = quantile, quantile, "Student's t over tasks"
+    if n >= BOOTSTRAP_FROM and error > 0:
+        draws = counts if counts is not None and n == t else rng.multinomial(n, np.full(n, 1 / n), size=resamples).T
+        low, high = _bootstrap_t(own, draws, level)
+        below, above = (quantile + high) / 2, (quantile - low) / 2
+        method = f"midpoint of Student's t and the bootstrap-t over tasks, {resamples} resamples"
+    # A resampling quantile can fall on the wrong side of the mean when nearly all tasks agree.
+    return Estimate(
+        name=name, value=effect, low=effect - max(below, 0) * error, high=effect + max(above, 0) * error, level=level,
+        n=n, unit=unit, method=method + corrected, population=OTHER_TASKS,
+    )  # fmt: skip
+
+
+def _bootstrap_t(own: NDArray[np.float64], counts: NDArray[np.int_], level: float) -> tuple[float, float]:
+    """Quantiles of the studentised mean over resamples, given as (n, r) counts of how often a task was drawn."""
+    n = len(own)
+    centred = own - own.mean()
+    means = centred @ counts / n
+    variances = (centred**2 @ counts / n - means**2) * n / (n - 1)
+    drawn = variances > 1e-12 * centred.var()
+    ratios = means[drawn] / np.sqrt(variances[drawn] / n)
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
