@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from assay.contracts import Batch, Model, ModelInfo
 from assay.errors import UnknownNameError, UsageError
+from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.images import ImageInputs
 from assay.sources.models.network_model import Facts, Inputs, NetworkModel
 from assay.sources.models.parts import Parts, RowInputs
@@ -44,16 +45,17 @@ def _open(request: Request) -> Model:
     revision = parts.revision
     if request.ref.untrained or not revision:
         revision = digest_state(parts.network.state_dict().items())
+    layer = shorten(parts.network, request.integer("layer"), uri=request.ref.uri)
     return NetworkModel(
         dataclasses.replace(request.ref, revision=revision),
         network=parts.network,
         inputs=parts.inputs,
-        facts=parts.facts,
-        logits=parts.logits,
+        facts=dataclasses.replace(parts.facts, layer=layer, size_bytes=None) if layer else parts.facts,
+        logits=None if layer else parts.logits,
     )
 
 
-load = Source(_open)
+load = Source(_open, options=("layer",))
 """The source of `py:` models."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.contracts import Batch, ModelInfo
-from assay.errors import NonFiniteError
+from assay.errors import NonFiniteError, UsageError
 from assay.sources.models.weights.size import bytes_of, device_of, measure, parameters_of
 from assay.spec import Modality, ModelRef
 
@@ -117,9 +117,16 @@ class NetworkModel:
         return np.ascontiguousarray(output.float().cpu().numpy())
 
 
-def inform(network: Any, inputs: Inputs, facts: Facts) -> ModelInfo:
-    """What is known of a network, real or on the meta device; one item is passed through it."""
-    width, flops = measure(network.eval(), inputs.example())
+def inform(network: Any, inputs: Inputs, facts: Facts, *, example: Batch | None = None) -> ModelInfo:
+    """What is known of a network, real or on the meta device; one item is passed through it.
+
+    Raises:
+        UsageError: The network does not run on what its inputs make, or gives no row of features.
+    """
+    try:
+        width, flops = measure(network.eval(), inputs.example() if example is None else example)
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        raise UsageError(f"the network does not run on an example of its own input: {error}") from error
     stated = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
     stated["size_bytes"] = facts.size_bytes if facts.size_bytes is not None else bytes_of(network)
     return ModelInfo(

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
+
 from timm import data as timm_data
 from torch import Tensor, nn
 
 from assay.contracts import Model, ModelInfo
 from assay.errors import OfflineError, UnknownNameError, UsageError
 from assay.sources.models.chain import Chain
+from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.images import ImageInputs, TransformedImages
 from assay.sources.models.network_model import Facts, Inputs, NetworkModel, inform
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import Stock, fetch_url, stock
 from assay.sources.models.weights.reading import pickle_note, read_state, refusing_pickles, weights_file
-from assay.sources.models.weights.twin import drawn
+from assay.sources.models.weights.twin import bare, drawn
 
 
 class TimmFeatures(nn.Module):
@@ -49,20 +50,21 @@ def _open(request: Request) -> Model:
     else:
         backbone, revision, notes = _trained(request)
     network, logits = _split(backbone)
+    layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
     return NetworkModel(
         dataclasses.replace(request.ref, revision=revision),
         network=network,
-        logits=logits,
+        logits=None if layer else logits,
         inputs=_inputs(backbone, request),
-        facts=_facts(backbone, notes),
+        facts=_facts(backbone, layer, notes),
     )
 
 
 def _outline(request: Request) -> ModelInfo:
-    with torch.device("meta"):
-        backbone = _build(request, pretrained=False)
+    backbone = bare(lambda: _build(request, pretrained=False))
     network, _ = _split(backbone)
-    return inform(network, _inputs(backbone, request), _facts(backbone, ()))
+    layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
+    return inform(network, _inputs(backbone, request), _facts(backbone, layer, ()))
 
 
 load = Source(_open, outline=_outline, options=("size", "pooling", "layer"))
@@ -146,13 +148,14 @@ def _inputs(backbone: Any, request: Request) -> Inputs:
     )
 
 
-def _facts(backbone: Any, notes: tuple[str, ...]) -> Facts:
+def _facts(backbone: Any, layer: str, notes: tuple[str, ...]) -> Facts:
     cfg = backbone.pretrained_cfg
     pool = getattr(backbone, "global_pool", None) or getattr(getattr(backbone, "head", None), "global_pool", "")
     return Facts(
         pooling=str(pool if isinstance(pool, str) else getattr(pool, "pool_type", "avg")),
         licence=str(cfg.get("license") or ""),
-        labels=tuple(cfg.get("label_names") or ()),
+        layer=layer,
+        labels=() if layer else tuple(cfg.get("label_names") or ()),
         notes=notes,
     )
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from assay.contracts import Batch
-from assay.errors import TrialError
+from assay.errors import UsageError
 
 
-def measure(network: Any, example: Batch) -> tuple[int, float]:
+def measure(network: Any, example: Batch) -> tuple[int, float | None]:
     """Width d of the features and floating-point operations of one item.
 
     A multiply and an add count as two; only matrix products, convolutions and attention are counted, as
-    `torch.utils.flop_counter` does. A network on the meta device is measured without any arithmetic.
+    `torch.utils.flop_counter` does. It sees nothing of recurrent layers, so a network with one has an unknown number. A
+    network on the meta device is measured without any arithmetic.
 
     Args:
         network: A torch module called as `network(**tensors) -> (b, d)`.
         example: A batch of one item.
 
     Returns:
-        (d, FLOPs)
+        (d, FLOPs or None)
 
     Raises:
-        TrialError: when the network does not give (1, d).
+        UsageError: when the network does not give (1, d).
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -33,8 +34,9 @@ def measure(network: Any, example: Batch) -> tuple[int, float]:
         features = network(**tensors)
     if not isinstance(features, torch.Tensor) or features.ndim != 2 or features.shape[0] != 1:
         shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
-        raise TrialError(f"the network gives {shape} for one item where (1, d) is needed; pool its output to one row")
-    return int(features.shape[1]), float(counter.get_total_flops())
+        raise UsageError(f"the network gives {shape} for one item where (1, d) is needed; pool its output to one row")
+    recurrent = any(isinstance(module, torch.nn.RNNBase) for module in network.modules())
+    return int(features.shape[1]), None if recurrent else float(counter.get_total_flops())
 
 
 def parameters_of(network: Any) -> int:

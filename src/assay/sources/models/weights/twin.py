@@ -7,13 +7,15 @@ was. Where only a trained network is at hand, `redraw` starts each of its layers
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from assay.rng import seed_of, stream
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -29,6 +31,18 @@ def drawn(seed: int) -> Generator[None]:
             yield
         finally:
             random.setstate(state)
+
+
+def bare(build: Callable[[], T]) -> T:
+    """The architecture without weights, on the meta device, or with arbitrary ones where it cannot be built so."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return build()
+    except (NotImplementedError, RuntimeError):
+        with drawn(0):
+            return build()
 
 
 def redraw(network: Any, seed: int) -> Any:
