@@ -1,0 +1,164 @@
+"""Metrics that average over classes: precision, recall, F1, balanced accuracy; and Matthews' coefficient.
+
+Without item i only the counts of two classes change (its own and the predicted one), so all n leave-one-out values of
+a multiclass metric cost as much as a handful; items of one (class, prediction) pair share theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+
+from assay.metrics.answers import Answers
+from assay.metrics.metric import CLASSIFICATION, LABELLED, Metric, pseudo_values
+
+Part = Literal["precision", "recall", "f1"]
+Average = Literal["binary", "micro", "macro", "weighted"]
+Counts = NDArray[np.float64]
+
+_SKLEARN: dict[Part, Callable[..., Any]] = {
+    "precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score,
+}  # fmt: skip
+
+
+def _ratio(part: Part, hits: Counts, said: Counts, true: Counts) -> Counts:
+    """The metric of a class from its counts; 0 where its denominator is 0, as in scikit-learn's averages."""
+    over = {"precision": said, "recall": true, "f1": (said + true) / 2}[part]
+    return np.divide(hits, over, out=np.zeros_like(hits), where=over > 0)
+
+
+def _without_each(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
+    """(n,) values of the metric without each item."""
+    if answers.multilabel:
+        return _without_each_row(answers, part, average)
+    c = answers.classes
+    codes, back = np.unique(answers.target * c + answers.label, return_inverse=True)
+    i, j = codes // c, codes % c
+    same = (i == j).astype(np.float64)
+    hits = np.bincount(answers.target[answers.target == answers.label], minlength=c).astype(np.float64)
+    true = np.bincount(answers.target, minlength=c).astype(np.float64)
+    said = np.bincount(answers.label, minlength=c).astype(np.float64)
+    own = (hits[i] - same, said[i] - same, true[i] - 1)
+    other = (hits[j] - same, said[j] - 1, true[j] - same)
+    if average == "micro":
+        return ((hits.sum() - same) / (answers.n - 1))[back]
+    if average == "binary":
+        new = np.where(
+            i == 1, _ratio(part, *own), np.where(j == 1, _ratio(part, *other), _ratio(part, hits, said, true)[1])
+        )
+        return new[back]
+    old, apart = _ratio(part, hits, said, true), 1 - same
+    if average == "weighted":
+        total = (old * true).sum() - old[i] * true[i] - apart * old[j] * true[j]
+        total += _ratio(part, *own) * own[2] + apart * _ratio(part, *other) * other[2]
+        return (total / (answers.n - 1))[back]
+    present = (true + said > 0).sum() - (own[1] + own[2] == 0) - apart * (other[1] + other[2] == 0)
+    total = old.sum() - old[i] - apart * old[j] + _ratio(part, *own) + apart * _ratio(part, *other)
+    return (total / np.maximum(present, 1))[back]
+
+
+def _without_each_row(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
+    """The same for multilabel targets, where an item may change the counts of every label."""
+    truth, said_of = answers.target, answers.label
+    hits, true, said = ((column.sum(axis=0)).astype(np.float64) for column in (truth * said_of, truth, said_of))
+    if average == "micro":
+        own = tuple(
+            total.sum() - rows.sum(axis=1) for total, rows in ((hits, truth * said_of), (said, said_of), (true, truth))
+        )
+        return _ratio(part, *own)
+    cases = [(t, s) for t in (0, 1) for s in (0, 1)]
+    table = np.stack([_ratio(part, hits - t * s, said - s, true - t) for t, s in cases])
+    weight = np.stack([true - t for t, _ in cases]) if average == "weighted" else np.ones_like(table)
+    at = (2 * truth + said_of, np.arange(answers.classes))
+    return (table * weight)[at].sum(axis=1) / np.maximum(weight[at].sum(axis=1), 1e-300)
+
+
+def _classwise(part: Part, average: Average) -> Metric:
+    def value(answers: Answers) -> float:
+        return float(_SKLEARN[part](answers.target, answers.label, average=average, zero_division=0))
+
+    def items(answers: Answers) -> NDArray[np.float64]:
+        if average == "micro" and not answers.multilabel:
+            return (answers.target == answers.label).astype(np.float64)
+        return pseudo_values(value(answers), _without_each(answers, part, average))
+
+    def undefined(answers: Answers) -> str | None:
+        if average == "binary" and part == "precision" and not answers.label.any():
+            return "no item was predicted to be of class 1"
+        if average == "binary" and part == "recall" and not answers.target.any():
+            return "no item is of class 1"
+        if not answers.target.any() and not answers.label.any() and (answers.multilabel or average == "binary"):
+            return "no item is, or was predicted to be, of class 1"
+        return None
+
+    kinds = ("binary",) if average == "binary" else LABELLED
+    name = part if average == "binary" else f"{part}_{average}"
+    return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined)
+
+
+PRECISION, PRECISION_MICRO = _classwise("precision", "binary"), _classwise("precision", "micro")
+PRECISION_MACRO, PRECISION_WEIGHTED = _classwise("precision", "macro"), _classwise("precision", "weighted")
+RECALL, RECALL_MICRO = _classwise("recall", "binary"), _classwise("recall", "micro")
+RECALL_MACRO, RECALL_WEIGHTED = _classwise("recall", "macro"), _classwise("recall", "weighted")
+F1, F1_MICRO = _classwise("f1", "binary"), _classwise("f1", "micro")
+F1_MACRO, F1_WEIGHTED = _classwise("f1", "macro"), _classwise("f1", "weighted")
+
+
+def _balanced_items(answers: Answers) -> NDArray[np.float64]:
+    """Pseudo-values of the mean recall over the classes that occur in the target."""
+    c = answers.classes
+    true = np.bincount(answers.target, minlength=c).astype(np.float64)
+    right = (answers.target == answers.label).astype(np.float64)
+    hits = np.bincount(answers.target, weights=right, minlength=c).astype(np.float64)
+    recall = _ratio("recall", hits, hits, true)
+    own = true[answers.target]
+    new = np.divide(hits[answers.target] - right, own - 1, out=np.zeros(answers.n), where=own > 1)
+    present = (true > 0).sum()
+    total = recall.sum() - recall[answers.target] + new
+    without = total / np.maximum(np.where(own > 1, present, present - 1), 1)
+    return pseudo_values(float(recall.sum() / present), without)
+
+
+BALANCED_ACCURACY = Metric(
+    name="balanced_accuracy", kinds=CLASSIFICATION, items=_balanced_items,
+    value=lambda answers: _SKLEARN["recall"](
+        answers.target, answers.label, labels=np.unique(answers.target), average="macro", zero_division=0
+    ),
+)  # fmt: skip
+"""Mean recall over the classes that occur in the target; scikit-learn's, without its warning for other predictions."""
+
+
+def _matthews_items(answers: Answers) -> NDArray[np.float64]:
+    c, n = answers.classes, float(answers.n)
+    true = np.bincount(answers.target, minlength=c).astype(np.float64)
+    said = np.bincount(answers.label, minlength=c).astype(np.float64)
+    same = (answers.target == answers.label).astype(np.float64)
+    sums = np.array([same.sum(), true @ said, said @ said, true @ true])
+    i, j = answers.target, answers.label
+    without = _matthews(
+        n - 1, sums[0] - same, sums[1] - true[j] - said[i] + same, sums[2] - 2 * said[j] + 1, sums[3] - 2 * true[i] + 1
+    )
+    value = float(_matthews(n, *(np.array([total]) for total in sums))[0])
+    return pseudo_values(value, np.where(np.isnan(without), value, without))
+
+
+def _matthews(n: float, right: Counts, both: Counts, said: Counts, true: Counts) -> Counts:
+    below = np.sqrt(np.maximum((n * n - said) * (n * n - true), 0.0))
+    return np.divide(right * n - both, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+
+def _matthews_undefined(answers: Answers) -> str | None:
+    if len(np.unique(answers.target)) < 2:
+        return "all items are of one class"
+    return "all items were predicted to be of one class" if len(np.unique(answers.label)) < 2 else None
+
+
+MATTHEWS = Metric(
+    name="matthews", kinds=CLASSIFICATION, items=_matthews_items, range=(-1.0, 1.0), unit="",
+    value=lambda answers: sk.matthews_corrcoef(answers.target, answers.label), undefined=_matthews_undefined,
+)  # fmt: skip
+"""Matthews' correlation of classes and predictions (Gorodkin 2004 for more than two classes)."""
