@@ -18,12 +18,26 @@ _HOMES = {
     "Finding": "assay.finding",
     "Run": "assay.study",
     "Study": "assay.study",
+    "configurability": "assay.assess.configurability",
     "load": "assay.run.export",
+    "trials_from_frame": "assay.assess.configurability",
 }
 
-__all__ = ["AssayError", "Assessment", "Estimate", "Finding", "Run", "Study", "__version__", "load"]
+__all__ = [
+    "AssayError",
+    "Assessment",
+    "Estimate",
+    "Finding",
+    "Run",
+    "Study",
+    "__version__",
+    "configurability",
+    "load",
+    "trials_from_frame",
+]
 
 if TYPE_CHECKING:
+    from assay.assess.configurability import configurability, trials_from_frame
     from assay.errors import AssayError
     from assay.estimate import Estimate
     from assay.finding import Assessment, Finding

@@ -88,39 +88,53 @@ def _print_words(assessment: Assessment) -> None:
             console.print(_table(name, rows))
     if assessment.estimates:
         console.print()
-        for estimate in assessment.estimates:
-            console.print(f"{estimate.name}: {escape(str(estimate))}")
+    for estimate in assessment.estimates:
+        console.print(f"{_words(estimate.name)}: {escape(str(estimate))}")
     for caveat in assessment.caveats:
         console.print(f"Note: {escape(caveat)}")
 
 
-def _table(name: str, rows: Sequence[object], limit: int = 20) -> object:
+def _table(name: str, rows: Sequence[Mapping[str, Any]], limit: int = 20) -> object:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    records = [row for row in rows if isinstance(row, Mapping)]
-    columns = [key for key in records[0] if not isinstance(records[0][key], (Mapping, list, tuple))]
-    table = Table(title=name, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    columns = [key for key in rows[0] if not any(isinstance(row.get(key), Mapping) for row in rows)]
+    table = Table(title=_words(name), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(str(column))
-    for record in records[:limit]:
-        table.add_row(*(escape(show(record.get(column))) for column in columns))
-    if len(records) > limit:
-        table.caption = f"{len(records) - limit} more rows in --json"
+        table.add_column(_words(str(column)))
+    reasons: list[str] = []
+    for row in rows[:limit]:
+        table.add_row(*(escape(_cell(row.get(column), reasons)) for column in columns))
+    notes = [f"{i + 1} {reason}" for i, reason in enumerate(reasons)]
+    if len(rows) > limit:
+        notes.append(f"{len(rows) - limit} more rows in --json and in the report")
+    if notes:
+        table.caption, table.caption_justify = escape("\n".join(notes)), "left"
     return table
 
 
-def show(value: object) -> str:
-    """A cell for people."""
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cell(value: object, reasons: list[str]) -> str:
+    """A cell for people; an unknown is marked, and its reason kept for the foot of the table."""
     from assay.estimate import show_number
 
     if value is None:
         return "–"
     if isinstance(value, Estimate):
-        return str(value)
+        if value.value is None:
+            reason = value.reason or ""
+            if reason not in reasons:
+                reasons.append(reason)
+            return f"unknown ({reasons.index(reason) + 1})"
+        return str(value).removesuffix(f" {value.unit}") if value.unit == "fraction" else str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return show_number(value)
+    if isinstance(value, (list, tuple)):
+        return " × ".join(str(item) for item in value)
     return str(value)

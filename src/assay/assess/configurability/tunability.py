@@ -93,6 +93,9 @@ def _row(
     honest: list[float] = []
     naive: list[float] = []
     reason = ""
+    if default is None and len(np.unique(units.groups)) < 2:
+        lone = "with one group there is no common default to hold the best against; name one"
+        return {"parameters": label, "gain": Estimate.unknown("gain", lone), "naive": None, "groups": 0}
     for group in np.unique(units.groups):
         base = _default_values(trials, units, default, str(group))
         if base is None:
