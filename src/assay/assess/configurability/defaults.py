@@ -1,0 +1,177 @@
+"""What to use next: a default that transfers, a small search space, and whether more runs would change the advice.
+
+The advice rests on the posterior mean of each configuration's true score, so that a configuration that was lucky once
+does not win; where all parameters are choices, configurations that were never run are candidates too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from assay.assess.configurability.trials import Trials, Units, parameters_of
+from assay.estimate import Estimate
+from assay.finding import Row
+from assay.stats.anova_posterior import anova_posterior
+from assay.stats.effect_bases import Parameter, effects
+
+LARGEST_GRID = 4000
+GOOD_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What the runs say of every candidate configuration, group by group."""
+
+    names: tuple[str, ...]
+    candidates: tuple[tuple[Any, ...], ...]
+    """Values of each candidate."""
+    groups: tuple[str, ...]
+    draws: tuple[NDArray[np.float64], ...]
+    """Group → (b, k) drawn true scores of the candidates."""
+
+    def regret(self) -> NDArray[np.float64]:
+        """(g, k) expected loss of each candidate against the best of its group."""
+        means = np.stack([draws.mean(axis=0) for draws in self.draws])
+        return means.max(axis=1, keepdims=True) - means
+
+    def default(self, without: int | None = None) -> int:
+        """The candidate with the smallest mean regret over the groups (but one)."""
+        regret = self.regret()
+        kept = [g for g in range(len(self.groups)) if g != without or len(self.groups) == 1]
+        return int(regret[kept].mean(axis=0).argmin())
+
+
+def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Advice | str:
+    """The posterior of all candidates in every group that has enough configurations; or the reason why not."""
+    parameters, _ = parameters_of(trials, units.rows)
+    if not parameters:
+        return "no parameter varies"
+    names = tuple(parameter.name for parameter in parameters)
+    codes, values = _candidates(trials, units, parameters)
+    draws: list[NDArray[np.float64]] = []
+    groups: list[str] = []
+    for group in np.unique(units.groups):
+        mine = np.flatnonzero(units.groups == group)
+        if len(mine) < 5:
+            continue
+        seen = [replace(parameter, values=parameter.values[mine]) for parameter in parameters]
+        asked = [replace(parameter, values=codes[:, j]) for j, parameter in enumerate(parameters)]
+        posterior = anova_posterior(effects(seen), units.scores[mine], chains=4, draws=50, rng=rng)
+        draws.append(posterior.predict(effects(asked)))
+        groups.append(str(group))
+    if not groups:
+        return "no group has five configurations that ended well"
+    return Advice(names=names, candidates=tuple(values), groups=tuple(groups), draws=tuple(draws))
+
+
+def default_rows(advice: Advice, *, level: float) -> list[Row]:
+    """The recommended default with its regret on groups that had no say in it, and the best candidate of each group."""
+    chosen = advice.default()
+    rows: list[Row] = [
+        {
+            "kind": "default", "group": "all", "configuration": _told(advice, chosen),
+            "regret": _transferred_regret(advice, level),
+        }
+    ]  # fmt: skip
+    for g, group in enumerate(advice.groups):
+        best = int(advice.draws[g].mean(axis=0).argmax())
+        rows.append(
+            {
+                "kind": "best", "group": group, "configuration": _told(advice, best),
+                "regret": _regret_of_best(advice.draws[g], best, level),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def space_rows(advice: Advice) -> list[Row]:
+    """A small space to search next: what the best fifth of the candidates of every group have in common."""
+    regret = advice.regret().mean(axis=0)
+    good = np.argsort(regret, kind="stable")[: max(2, int(np.ceil(GOOD_SHARE * len(regret))))]
+    rows: list[Row] = []
+    for j, name in enumerate(advice.names):
+        column = [advice.candidates[i][j] for i in good]
+        everything = {repr(candidate[j]) for candidate in advice.candidates}
+        if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in column):
+            kept = f"{min(column):g} to {max(column):g}"
+        else:
+            kept = ", ".join(sorted({str(value) for value in column}))
+        rows.append({"parameter": name, "search": kept, "dropped": len(everything) - len({repr(v) for v in column})})
+    return rows
+
+
+def chance_of_change(advice: Advice, *, tolerance: float) -> Estimate:
+    """Probability that, with the truth known, another default would be better by more than the tolerance.
+
+    Stop searching when it is below what you can live with.
+    """
+    chosen = advice.default()
+    regret = np.mean([draws.max(axis=1, keepdims=True) - draws for draws in _aligned(advice)], axis=0)
+    gain = regret[:, chosen] - regret.min(axis=1)
+    return Estimate(
+        name="p_change", value=float((gain > tolerance).mean()), n=len(gain), unit="fraction",
+        method=f"posterior draws in which another default is better by more than {tolerance:g}",
+        population="this space, these groups",
+    )  # fmt: skip
+
+
+def _aligned(advice: Advice) -> list[NDArray[np.float64]]:
+    fewest = min(len(draws) for draws in advice.draws)
+    return [draws[:fewest] for draws in advice.draws]
+
+
+def _transferred_regret(advice: Advice, level: float) -> Estimate:
+    """Regret on each group of the default that the other groups choose."""
+    if len(advice.groups) < 2:
+        return Estimate.unknown(
+            "regret", "with one group nothing says how the default does elsewhere; add another data set",
+            population="other such groups",
+        )  # fmt: skip
+    regret = advice.regret()
+    found = np.array([regret[g, advice.default(without=g)] for g in range(len(advice.groups))])
+    half = student.ppf((1 + level) / 2, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found))
+    return Estimate(
+        name="regret", value=float(found.mean()), low=max(0.0, float(found.mean() - half)),
+        high=float(found.mean() + half), level=level, n=len(found),
+        method="chosen on the other groups, leave one group out", population="other such groups",
+    )  # fmt: skip
+
+
+def _regret_of_best(draws: NDArray[np.float64], best: int, level: float) -> Estimate:
+    loss = draws.max(axis=1) - draws[:, best]
+    return Estimate(
+        name="regret", value=float(loss.mean()), low=0.0, high=float(np.quantile(loss, level)), level=level,
+        n=len(loss), method="posterior over configurations", population="this group",
+    )  # fmt: skip
+
+
+def _candidates(
+    trials: Trials, units: Units, parameters: list[Parameter]
+) -> tuple[NDArray[np.float64], list[tuple[Any, ...]]]:
+    """(k, p) codes or positions of the candidates, and their raw values."""
+    raw = [trials.columns[trials.names.index(parameter.name)] for parameter in parameters]
+    size = np.prod([len(parameter.levels) or np.inf for parameter in parameters])
+    if size <= LARGEST_GRID:
+        by_code = [
+            {int(code): column[row] for code, row in zip(parameter.values, units.rows, strict=True)}
+            for parameter, column in zip(parameters, raw, strict=True)
+        ]
+        combos = list(product(*(sorted(found) for found in by_code)))
+        values = [tuple(found[code] for found, code in zip(by_code, combo, strict=True)) for combo in combos]
+        return np.array(combos, dtype=float), values
+    first: dict[tuple[str, ...], int] = {}
+    for i, row in enumerate(units.rows):
+        first.setdefault(tuple(repr(column[row]) for column in raw), i)
+    kept = list(first.values())
+    codes = np.stack([parameter.values[kept] for parameter in parameters], axis=1)
+    return codes, [tuple(column[units.rows[i]] for column in raw) for i in kept]
+
+
+def _told(advice: Advice, i: int) -> str:
+    return ", ".join(f"{name}={value}" for name, value in zip(advice.names, advice.candidates[i], strict=True))
