@@ -75,13 +75,14 @@ def _open(request: Request) -> Model:
     inputs = _inputs(held.folder, kind, request, network)
     logits = Logits(model, "pixel_values" if kind == "image" else "") if auto is not AutoModel else None
     layer = shorten(network, request.integer("layer"), uri=uri)
+    notes = (*notes, *_notes(inputs, request))
     revision = digest_state(network.state_dict().items()) if request.ref.untrained else held.revision
     return NetworkModel(
         dataclasses.replace(request.ref, revision=revision),
         network=network,
         logits=logits if not layer else None,
         inputs=inputs,
-        facts=_facts(held.folder, config, pooling, layer, (*notes, *_notes(inputs, request)), labels=logits is not None),
+        facts=_facts(held.folder, config, pooling, layer, notes, labels=logits is not None),
     )
 
 
@@ -218,7 +219,7 @@ def _facts(folder: Path, config: Any, pooling: str, layer: str, notes: tuple[str
 
 def _notes(inputs: Inputs, request: Request) -> tuple[str, ...]:
     notes: list[str] = []
-        if isinstance(inputs, TextInputs):
+    if isinstance(inputs, TextInputs):
         notes.append(inputs.note)
     if isinstance(inputs, WaveformInputs):
         notes.append("FLOPs are counted at one second")

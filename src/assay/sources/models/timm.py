@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import timm
-
 from timm import data as timm_data
 from torch import Tensor, nn
 

@@ -104,9 +104,8 @@ def _split(whole: Any) -> tuple[nn.Module, nn.Module | None]:
         if getattr(whole, name, None) is not None:
             setattr(whole, name, None)
             whole.aux_logits = False
-    place, last = [
-        (name, module) for name, module in whole.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))
-    ][-1]
+    layers = [(name, kid) for name, kid in whole.named_modules() if isinstance(kid, (nn.Linear, nn.Conv2d))]
+    place, last = layers[-1]
     parent, _, child = place.rpartition(".")
     if isinstance(last, nn.Linear):
         setattr(whole.get_submodule(parent), child, nn.Identity())

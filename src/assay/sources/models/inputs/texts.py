@@ -63,7 +63,7 @@ class TextInputs:
         """A batch of one text of 128 tokens, or as many as the model takes, for measuring."""
         return self._pack([[self.blank] * min(COUNTED_LENGTH, self.max_length)])
 
-        @property
+    @property
     def note(self) -> str:
         """What a reader of the FLOPs should know."""
         return f"FLOPs are counted at {min(COUNTED_LENGTH, self.max_length)} tokens"
