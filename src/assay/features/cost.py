@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assay.contracts import Model
+from assay.contracts import Batch, Model
 from assay.dataset import Dataset
 from assay.errors import NothingToAssessError
-from assay.features.batches import group
 from assay.features.choice import Request
-from assay.features.extract import SAMPLE_BATCHES, sample_batches
+from assay.features.extract import read_batch, sample_rows
 from assay.features.halving import Halving
-from assay.features.measure import choose
+from assay.features.measure import SAMPLE_BATCHES, choose
 from assay.features.pipeline import stream
 
 
@@ -66,16 +66,20 @@ def estimate_cost(
     if not len(dataset):
         raise NothingToAssessError(f"{dataset.ref.uri}: no rows to estimate a cost from")
     request = Request(engine=engine, precision=precision, batch_size=batch_size, device=device)
-    size, rows = request.resolved_batch(model.info.modality), np.arange(len(dataset))
+    size = request.resolved_batch(model.info.modality)
+
+    def read(rows: NDArray[np.int_]) -> Batch:
+        return read_batch(model, dataset, rows)
+
+    def sample(count: int) -> list[NDArray[np.int_]]:
+        return sample_rows(dataset, np.arange(len(dataset)), size, count)
+
     with _peak_memory() as peak:
         start = time.perf_counter()
-        choice, run = choose(model, sample_batches(model, dataset, rows, size), n, request)
+        choice, run = choose(model, lambda count: [read(rows) for rows in sample(count)], n, request)
         prepared = time.perf_counter() - start
-        spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE_BATCHES * size)).round().astype(int)]
         halving, start, done = Halving(run, limit=choice.batch_size), time.perf_counter(), 0
-        work = group(dataset, spread, choice.batch_size)
-        read = lambda positions: model.collate(dataset.load(positions))  # noqa: E731
-        with closing(stream(work, read, halving, lanes=getattr(run, "lanes", 1))) as results:
+        with closing(stream(sample(SAMPLE_BATCHES), read, halving, lanes=getattr(run, "lanes", 1))) as results:
             for _, x in results:
                 done += len(x)
         rate = done / (time.perf_counter() - start)

@@ -31,7 +31,6 @@ from assay.features.stored import Entry, FeatureSet, Keys, Shelf, Store, item_ke
 Progress = Callable[[int, int, float | None], None]
 SHARD_BYTES = 16 * 2**20
 SHARD_SECONDS = 30.0
-SAMPLE_BATCHES = 4
 
 
 def extract(
@@ -95,11 +94,15 @@ def extract(
     )  # fmt: skip
 
 
-def sample_batches(model: Model, dataset: Dataset, rows: NDArray[np.int_], size: int) -> list[Batch]:
-    """A few batches of the size that will be used, from rows spread evenly over all of them."""
-    wanted = min(len(rows), SAMPLE_BATCHES * size)
-    spread = rows[np.linspace(0, len(rows) - 1, wanted).round().astype(int)]
-    return [model.collate(dataset.load(positions)) for positions in group(dataset, spread, size)]
+def sample_rows(dataset: Dataset, rows: NDArray[np.int_], size: int, count: int) -> list[NDArray[np.int_]]:
+    """Rows of a few batches of the size that will be used, spread evenly over all rows."""
+    at = np.linspace(0, len(rows) - 1, min(len(rows), count * size)).round().astype(int)
+    return group(dataset, rows[at], size)
+
+
+def read_batch(model: Model, dataset: Dataset, rows: NDArray[np.int_]) -> Batch:
+    """Rows → the batch that the model reads."""
+    return model.collate(dataset.load(rows))
 
 
 def _settle(
@@ -115,7 +118,11 @@ def _settle(
     if same:
         shelf.remember(request.key, same[0].to_dict())
         return same[0], None
-    choice, run = choose(model, sample_batches(model, dataset, rows, size), len(rows), request)
+
+    def sample(count: int) -> list[Batch]:
+        return [read_batch(model, dataset, some) for some in sample_rows(dataset, rows, size, count)]
+
+    choice, run = choose(model, sample, len(rows), request)
     shelf.remember(request.key, choice.to_dict())
     return choice, run
 
@@ -161,7 +168,7 @@ class _Job:
         return prepare(made.engine, self.model, example, precision=made.precision, device=made.device)
 
     def _read(self, piece: Work) -> Batch:
-        return self.model.collate(self.dataset.load(piece.positions))
+        return read_batch(self.model, self.dataset, piece.positions)
 
     def _take(self, piece: Work, x: NDArray[np.float32]) -> None:
         width = self.model.info.width

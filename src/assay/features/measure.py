@@ -23,6 +23,7 @@ from assay.features.choice import TOLERANCE, Choice, Request, relative_differenc
 from assay.features.halving import Halving, rows_of
 
 LOG = logging.getLogger("assay.features")
+SAMPLE_BATCHES = 4
 MEASURE_SECONDS = 2.0
 CLEARLY = 1.1
 """An engine replaces a plainer one only when it is this many times faster in all; a near tie stays with the plainer."""
@@ -30,6 +31,7 @@ OFFER_FROM_SECONDS = 60.0
 """Half precision is measured only where the features take longer than this."""
 
 Run = Callable[[Batch], NDArray[np.float32]]
+Sample = Callable[[int], Sequence[Batch]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,12 @@ class Timed:
         return self.prepare_seconds + items / self.rate
 
 
-def choose(model: Model, sample: Sequence[Batch], planned: int, request: Request) -> tuple[Choice, Run]:
+def choose(model: Model, sample: Sample, planned: int, request: Request) -> tuple[Choice, Run]:
     """The engine for `planned` items, and what it prepared.
 
     Args:
         model: The model.
-        sample: A few batches of real items, of the size that will be used.
+        sample: Number of batches → so many batches of real items, of the size that will be used.
         planned: Number of items to be computed.
         request: What the user asked for; a named engine is taken as it is, and only compared with eager float32.
 
@@ -66,17 +68,19 @@ def choose(model: Model, sample: Sequence[Batch], planned: int, request: Request
     """
     device = request.resolved_device()
     names = [request.engine] if request.engine != "auto" else candidates(model, request.precision, device)
-    if len(names) == 1 or planned <= sum(rows_of(batch) for batch in sample):
-        return _untimed(names[0], model, sample[0], request, device)
-    first = time_engine(names[0], model, sample, request.precision, device)
-    reference = first.x if request.precision == "float32" else eager_float32(model, sample[0], device)
+    size = request.resolved_batch(model.info.modality)
+    if len(names) == 1 or planned <= SAMPLE_BATCHES * size:
+        return _untimed(names[0], model, sample, request, device)
+    batches = sample(SAMPLE_BATCHES)
+    first = time_engine(names[0], model, batches, request.precision, device)
+    reference = first.x if request.precision == "float32" else eager_float32(model, batches[0], device)
     best, rates, notes = first, {first.engine: first.rate}, list[str]()
     for name in names[1:]:
-        if getattr(ENGINES[name], "prepare_seconds", 0.0) >= best.seconds(planned):
-            notes.append(f"{name} does not pay off")
+        if _at_best(name, first, planned) >= best.seconds(planned):
+            notes.append(f"{name} was not tried, since it could hardly pay off")
             continue
         try:
-            timed = time_engine(name, model, sample, request.precision, device)
+            timed = time_engine(name, model, batches, request.precision, device)
         except AssayError as error:
             notes.append(f"{name} was left out ({error})")
             continue
@@ -88,11 +92,11 @@ def choose(model: Model, sample: Sequence[Batch], planned: int, request: Request
             best = timed
     choice = Choice(
         engine=best.engine, precision=request.precision, device=device,
-        batch_size=best.limit or request.resolved_batch(model.info.modality),
+        batch_size=best.limit or size,
         why="; ".join([f"fastest for {planned} items, {best.rate:.0f} a second", *notes]),
         rates={name: round(rate, 2) for name, rate in rates.items()},
         difference=None if best.x is reference else _finite(relative_difference(best.x, reference)),
-        offer=_offer(model, sample, planned, best, reference, request, device),
+        offer=_offer(model, batches, planned, best, reference, request, device),
         settings=dict(getattr(best.run, "settings", {})), versions=versions_of(best.engine),
     )  # fmt: skip
     return choice, best.run
@@ -142,11 +146,11 @@ def prepare(name: str, model: Model, example: Batch, *, precision: str, device: 
 
 
 def candidates(model: Model, precision: str, device: str) -> list[str]:
-    """Engines that apply, the quickest to prepare first; the model's own way only where there is no other."""
+    """Engines that apply, plain torch first, then by preparation; the model's own way only where there is no other."""
     if model.network is None:
         return ["model"]
     names = [name for name in ENGINES if name != "model" and not _refuses(name, model, precision, device)]
-    return sorted(names, key=lambda name: getattr(ENGINES[name], "prepare_seconds", 0.0))
+    return sorted(names, key=lambda name: (name != "torch", getattr(ENGINES[name], "prepare_seconds", 0.0)))
 
 
 def eager_float32(model: Model, batch: Batch, device: str) -> NDArray[np.float32]:
@@ -155,11 +159,13 @@ def eager_float32(model: Model, batch: Batch, device: str) -> NDArray[np.float32
     return Halving(run, limit=rows_of(batch))(batch)
 
 
-def _untimed(name: str, model: Model, batch: Batch, request: Request, device: str) -> tuple[Choice, Run]:
+def _untimed(name: str, model: Model, sample: Sample, request: Request, device: str) -> tuple[Choice, Run]:
     """The named engine, or the plainest where the items are too few to measure; compared with eager float32."""
+    size = request.resolved_batch(model.info.modality)
+    batch: Batch = {} if name == "model" else sample(1)[0]
     run = prepare(name, model, batch, precision=request.precision, device=device)
-    halving, difference = Halving(run, limit=rows_of(batch)), None
-    if model.network is not None and (name, request.precision) != ("torch", "float32"):
+    halving, difference = Halving(run, limit=size), None
+    if name != "model" and (name, request.precision) != ("torch", "float32"):
         difference = _finite(relative_difference(halving(batch), eager_float32(model, batch, device)))
     if request.precision == "float32" and difference is not None and difference > TOLERANCE:
         LOG.warning("the engine %s changes features by %.1e, relative to eager float32", name, difference)
@@ -168,7 +174,7 @@ def _untimed(name: str, model: Model, batch: Batch, request: Request, device: st
         why = "the model has no torch network and runs its own way"
     choice = Choice(
         engine=name, precision=request.precision, device=device, why=why, difference=difference,
-        batch_size=halving.limit if halving.shrunk else request.resolved_batch(model.info.modality),
+        batch_size=halving.limit,
         settings=dict(getattr(run, "settings", {})), versions=versions_of(name),
     )  # fmt: skip
     return choice, run
@@ -188,6 +194,12 @@ def _offer(
         return None
     off = _finite(relative_difference(half.x, reference))
     return None if off is None else {"precision": "bfloat16", "rate": round(half.rate, 2), "difference": off}
+
+
+def _at_best(name: str, eager: Timed, planned: int) -> float:
+    """Seconds that an engine may be expected to take, from what it usually needs and gains."""
+    engine = ENGINES[name]
+    return getattr(engine, "prepare_seconds", 0.0) + planned / (eager.rate * getattr(engine, "typical_gain", 2.0))
 
 
 def _finite(number: float) -> float | None:

@@ -19,6 +19,7 @@ class CompiledEngine:
 
     name = "compiled"
     prepare_seconds = 60.0
+    typical_gain = 1.5
 
     def refuses(self, model: Model, *, precision: str, device: str) -> str:  # noqa: ARG002
         """Why this engine cannot serve, or an empty string."""

@@ -27,6 +27,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     prepare_seconds = 4.0
+    typical_gain = 3.0
 
     def refuses(self, model: Model, *, precision: str, device: str) -> str:
         """Why this engine cannot serve, or an empty string."""
