@@ -29,6 +29,8 @@ class Scale:
     """1 when higher is better."""
     bounded: bool
     """Whether it lies between -1 and 1, so that differences are told in points."""
+    own_unit: str
+    """The metric's own unit."""
 
     @property
     def factor(self) -> float:
@@ -38,7 +40,7 @@ class Scale:
     @property
     def unit(self) -> str:
         """The unit of differences."""
-        return "points" if self.bounded else ""
+        return "points" if self.bounded else self.own_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def judge(
     extras, reasons = _joinable(pool, list(background.baselines), scale)
     aligned = align([*pool, *extras])
     replicates = replicate(
-        aligned, METRICS[metric], sign=scale.sign, bounded=scale.bounded, resamples=resamples, rng=rng,
+        aligned, metric, sign=scale.sign, bounded=scale.bounded, resamples=resamples, rng=rng,
         groups=_groups(aligned, groups),
     )  # fmt: skip
     order = np.argsort(-replicates.point[: len(pool)], kind="stable")
@@ -121,8 +123,10 @@ def scale_of(metric: str) -> Scale:
     """
     found = METRICS[metric]
     low, high = found.range
-    bounded = low is not None and high is not None and low >= -1 and high <= 1
-    return Scale(metric=metric, sign=1.0 if found.higher_is_better else -1.0, bounded=bool(bounded))
+    return Scale(
+        metric=metric, sign=1.0 if found.higher_is_better else -1.0, bounded=low >= -1 and high <= 1,
+        own_unit=found.unit,
+    )  # fmt: skip
 
 
 def risk(
@@ -157,7 +161,7 @@ def score_estimate(aligned: Aligned, replicates: Replicates, at: int, scale: Sca
     population = population_of(replicates)
     if len(aligned.runs[at]) == 1:
         rows = aligned.runs[at][0][1]
-        own = interval(scale.metric, rows.target, rows.labels(), rows.score, level=level,
+        own = interval(scale.metric, rows.target, rows.label, rows.score, level=level,
                        groups=_groups(aligned, groups), rng=rng)  # fmt: skip
         if own.known:
             return replace(own, population=population)
@@ -165,11 +169,10 @@ def score_estimate(aligned: Aligned, replicates: Replicates, at: int, scale: Sca
     tail = (1 - level) / 2
     ends = np.sort(scale.sign * np.quantile(replicates.values[:, at], [tail, 1 - tail]))
     low, high = METRICS[scale.metric].range
-    floor, ceiling = (-np.inf if low is None else low), (np.inf if high is None else high)
     return Estimate(
-        name=scale.metric, value=value, low=float(np.clip(min(ends[0], value), floor, ceiling)),
-        high=float(np.clip(max(ends[1], value), floor, ceiling)), level=level, n=replicates.n,
-        unit="fraction" if scale.bounded else "", population=population,
+        name=scale.metric, value=value, low=float(np.clip(min(ends[0], value), low, high)),
+        high=float(np.clip(max(ends[1], value), low, high)), level=level, n=replicates.n,
+        unit=scale.own_unit, population=population,
         method=f"mean of {replicates.repeats} trainings, bootstrap over items, t over trainings"
         if replicates.repeats > 1 else "bootstrap over items",
     )  # fmt: skip
@@ -190,7 +193,7 @@ def _usable(candidates: Sequence[Candidate], scale: Scale) -> tuple[list[Candida
         try:
             for run in candidate.runs:
                 rows = run.predictions
-                value = METRICS[scale.metric](rows.target, rows.labels(), rows.score)
+                value = METRICS[scale.metric](rows.target, rows.label, rows.score)
                 if not np.isfinite(value):
                     raise UsageError(f"{scale.metric} is not a finite number")
             good.append(candidate)
@@ -217,7 +220,7 @@ def _of_regime(
 
 
 def _plain(candidate: Candidate, scale: Scale) -> float:
-    scores = [METRICS[scale.metric](run.predictions.target, run.predictions.labels(), run.predictions.score)
+    scores = [METRICS[scale.metric](run.predictions.target, run.predictions.label, run.predictions.score)
               for run in candidate.runs]  # fmt: skip
     return scale.sign * float(np.mean(scores))
 
@@ -300,7 +303,7 @@ def gain_name(baseline: str) -> str:
 
 def _alone(candidate: Candidate, scale: Scale, level: float, resamples: int, rng: np.random.Generator) -> Estimate:
     aligned = align([candidate])
-    replicates = replicate(aligned, METRICS[scale.metric], sign=scale.sign, bounded=scale.bounded,
+    replicates = replicate(aligned, scale.metric, sign=scale.sign, bounded=scale.bounded,
                            resamples=resamples, rng=rng)  # fmt: skip
     return score_estimate(aligned, replicates, 0, scale, level, rng)
 

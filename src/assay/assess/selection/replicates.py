@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assess.selection.candidates import Aligned
-from assay.assess.selection.routes import Floats, Metric, Route, Weights, by_calling, fast_route, score_of
+from assay.metrics import METRICS
+from assay.metrics import contributions as contributions_of
 
-SLOW_RESAMPLES = 300
-"""Resamples where the metric has to be called on every one of them."""
+Floats = NDArray[np.float64]
 CELLS = 4_000_000
 """Weights held at a time."""
 
@@ -58,95 +58,117 @@ class Replicates:
 
 
 def replicate(
-    aligned: Aligned, metric: Metric, *, sign: float, bounded: bool, resamples: int, rng: np.random.Generator,
+    aligned: Aligned, metric: str, *, sign: float, bounded: bool, resamples: int, rng: np.random.Generator,
     groups: NDArray[Any] | None = None,
 ) -> Replicates:  # fmt: skip
     """Paired replicates of every candidate's score.
 
     Items are resampled with replacement (whole groups of them where `groups` (n,) is given), the same for all
-    candidates and runs. A metric of bounded range gets a little more spread, 1/(2n) in scale for each candidate,
-    so that candidates without a single error are not called equal for certain. The training part is drawn from a
-    multivariate t about the mean of the repetitions (`training_deviations`).
+    candidates and runs. A score moves by the mean of its items' contributions, which is exact for means and the
+    jackknife's straight line for other metrics. A metric of bounded range gets a little more spread, 1/(2n) in scale
+    for each candidate, so that candidates without a single error are not called equal for certain. The training part is
+    drawn from a multivariate t about the mean of the repetitions (`training_deviations`).
 
     Args:
-        aligned: the candidates' predictions on common items.
-        metric: called as metric(target, label, score).
+        aligned: The candidates' predictions on common items.
+        metric: A name in `METRICS`.
         sign: 1 when a higher metric is better, -1 otherwise; scores come back with higher better.
-        bounded: whether the metric is a fraction of items or of a similar range of about 1.
-        resamples: number of replicates; at most 300 where the metric must be called for each.
-        rng: the source of randomness.
+        bounded: Whether the metric is a fraction of items or of a similar range of about 1.
+        resamples: Number of replicates.
+        rng: The source of randomness.
         groups: (n,) group of each item.
+
+    Raises:
+        UsageError: where the metric has no value for a candidate's predictions.
     """
     n = len(aligned.ids)
-    per_run = [[sign * score_of(metric, rows) for _, rows in runs] for runs in aligned.runs]
-    routes = [[fast_route(metric, rows) for _, rows in runs] for runs in aligned.runs]
-    fast = all(route is not None for row in routes for route in row)
-    b = resamples if fast else min(resamples, SLOW_RESAMPLES)
-    calls = [[route if fast and route is not None else by_calling(metric, rows)
-              for (_, rows), route in zip(runs, row, strict=True)]
-             for runs, row in zip(aligned.runs, routes, strict=True)]  # fmt: skip
-    point = np.array([float(np.mean(row)) for row in per_run])
-    items = np.concatenate([sign * _resampled(aligned, calls, w) for w in _weights(n, b, groups, rng)]) - point
+    per_run = [[sign * METRICS[metric](rows.target, rows.label, rows.score) for _, rows in runs]
+               for runs in aligned.runs]  # fmt: skip
+    moves = [[sign * own for own in runs] for runs in contributions(aligned, metric)]
+    total = np.stack([np.mean(runs, axis=0) for runs in moves], axis=1)
+    items = np.concatenate([weights @ total for weights in _weights(n, resamples, groups, rng)])
     if bounded:
         items += rng.laplace(scale=1.0 / (2 * n), size=items.shape)
     table = repetitions(per_run, aligned.draws)
+    counted = repetitions(moves, aligned.draws)
     return Replicates(
-        names=aligned.names, point=point, items=items, n=n, repeats=len(table),
-        trainings=training_deviations(table, b, rng),
+        names=aligned.names, point=np.array([float(np.mean(row)) for row in per_run]), items=items, n=n,
+        repeats=len(table), trainings=training_deviations(table, _covariance(counted), resamples, rng),
     )  # fmt: skip
 
 
-def _resampled(aligned: Aligned, calls: Sequence[Sequence[Route]], weights: Weights) -> Floats:
-    """(b, m) scores under (b, n) weights, averaged over each candidate's runs."""
-    out = np.zeros((len(weights), len(aligned.names)))
-    for column, (runs, row) in enumerate(zip(aligned.runs, calls, strict=True)):
-        for (at, _), route in zip(runs, row, strict=True):
-            out[:, column] += route(weights[:, at]) / len(runs)
+def contributions(aligned: Aligned, metric: str) -> list[list[Floats]]:
+    """Candidate → run → (n,) what each item adds to the score, less the mean, divided by the items of the run."""
+    out: list[list[Floats]] = []
+    for runs in aligned.runs:
+        out.append([])
+        for at, rows in runs:
+            own = contributions_of(metric, rows.target, rows.label, rows.score)
+            moved = np.zeros(len(aligned.ids))
+            moved[at] = (own - own.mean()) / len(own)
+            out[-1].append(moved)
     return out
 
 
-def repetitions(per_run: Sequence[Sequence[float]], draws: Sequence[NDArray[np.int_]]) -> Floats:
-    """(r, m) one row an independent repetition: a draw (seeds averaged), or a seed where there is one draw."""
+def repetitions(per_run: Sequence[Sequence[Any]], draws: Sequence[NDArray[np.int_]]) -> Floats:
+    """(r, m, ...) one row an independent repetition: a draw (seeds averaged), or a seed where there is one draw."""
     labels = np.unique(np.concatenate(draws))
     if len(labels) > 1:
-        columns = [
-            [float(np.mean(np.asarray(scores)[at == draw])) for draw in labels]
-            for scores, at in zip(per_run, draws, strict=True)
-        ]
-        return np.array(columns).T
-    fewest = min(len(scores) for scores in per_run)
-    return np.array([list(scores)[:fewest] for scores in per_run]).T
+        columns = [[np.mean(np.asarray(values)[at == draw], axis=0) for draw in labels]
+                   for values, at in zip(per_run, draws, strict=True)]  # fmt: skip
+    else:
+        fewest = min(len(values) for values in per_run)
+        columns = [list(values)[:fewest] for values in per_run]
+    return np.swapaxes(np.array(columns, dtype=np.float64), 0, 1)
 
 
-def training_deviations(table: Floats, b: int, rng: np.random.Generator) -> Floats:
-    """(b, m) draws of the error of the mean over r repetitions, from an (r, m) table of their scores.
+def _covariance(table: Floats) -> Floats:
+    """(m, m) covariance between candidates over r repetitions, summed over what else the table has; 0 for one."""
+    r, m = table.shape[:2]
+    if r < 2:
+        return np.zeros((m, m))
+    centred = (table - table.mean(axis=0)).reshape(r, m, -1)
+    return np.einsum("rmi,rki->mk", centred, centred) / (r - 1)
 
-    With fewer than six repetitions the candidates share one variance (compound symmetry: a part common to all and a
-    part of their own), which has (r - 1)(m - 1) degrees of freedom instead of r - 1; with six or more each has its
-    own. Either way the draws are t, so that few repetitions give wide intervals rather than wrong ones.
+
+def training_deviations(table: Floats, counted: Floats, b: int, rng: np.random.Generator) -> Floats:
+    """(b, m) draws of the error of the mean over r repetitions that drawing other items does not bring.
+
+    Repetitions scatter because the training differs and because their items answer differently; the second part,
+    `counted`, is in the item part already and is taken off. With fewer than six repetitions the candidates share one
+    variance (compound symmetry: a part common to all and a part of their own), which has (r - 1)(m - 1) degrees of
+    freedom instead of r - 1; with six or more each has its own. Either way the draws are t, so that few repetitions
+    give wide intervals rather than wrong ones.
+
+    Args:
+        table: (r, m) scores of the repetitions.
+        counted: (m, m) covariance over repetitions that the items alone explain.
+        b: How many draws.
+        rng: The source of randomness.
     """
     r, m = table.shape
     if r < 2:
         return np.zeros((b, m))
-    centred = table - table.mean(axis=0)
+    left = _covariance(table) - counted
     if r >= 6 or m == 1:
+        raw = np.diag(_covariance(table))
+        share = np.divide(np.maximum(np.diag(left), 0), raw, out=np.zeros(m), where=raw > 0)
         scale = np.sqrt((r - 1) / rng.chisquare(r - 1, size=(b, 1)))
-        return np.asarray(scale * (rng.standard_normal((b, r)) @ centred) / np.sqrt(r * (r - 1)), dtype=np.float64)
-    common = centred.mean(axis=1, keepdims=True)
-    own = np.sqrt(np.sum((centred - common) ** 2) / ((r - 1) * (m - 1)))
+        mixed: Floats = rng.standard_normal((b, r)) @ (table - table.mean(axis=0)) / np.sqrt(r * (r - 1))
+        return scale * mixed * np.sqrt(share)
+    own = max(0.0, float(np.trace(left) - left.sum() / m)) / (m - 1)
+    common = max(0.0, float(left.sum()) / m**2 - own / m)
     freedom = (r - 1) * (m - 1)
-    own_scale = own * np.sqrt(freedom / rng.chisquare(freedom, size=(b, 1)))
-    shared_scale = float(common.std(ddof=1)) * np.sqrt((r - 1) / rng.chisquare(r - 1, size=(b, 1)))
-    noise = rng.standard_normal((b, m))
-    noise -= noise.mean(axis=1, keepdims=True)
-    return (own_scale * noise + shared_scale * rng.standard_normal((b, 1))) / np.sqrt(r)
+    noise = rng.standard_normal((b, m)) * np.sqrt(own * freedom / rng.chisquare(freedom, size=(b, 1)))
+    shared = rng.standard_normal((b, 1)) * np.sqrt(common * (r - 1) / rng.chisquare(r - 1, size=(b, 1)))
+    return (noise + shared) / np.sqrt(r)
 
 
-def _weights(n: int, b: int, groups: NDArray[Any] | None, rng: np.random.Generator) -> Iterator[Weights]:
-    """Pieces of a (b, n) array: how often each item occurs in each resample."""
+def _weights(n: int, b: int, groups: NDArray[Any] | None, rng: np.random.Generator) -> Iterator[Floats]:
+    """Pieces of a (b, n) array: how often each item occurs in each resample, less one."""
     code = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = int(code.max()) + 1
     piece = max(1, CELLS // n)
     for start in range(0, b, piece):
         drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=min(piece, b - start))
-        yield drawn.astype(np.float64)[:, code]
+        yield np.asarray(drawn[:, code], dtype=np.float64) - 1.0
