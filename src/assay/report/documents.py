@@ -19,6 +19,7 @@ from assay.estimate import Estimate
 from assay.finding import Assessment, Row, plain
 from assay.report.summary import Mistake, RunSummary
 from assay.report.tables import flattened
+from assay.report.words import writable
 
 SCHEMA = "assay/report/1"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -40,11 +41,11 @@ def write_json(assessments: Sequence[Assessment], path: Path | str, *, run: RunS
         StoreError: when the file cannot be written.
     """
     text = json.dumps(to_document(assessments, run=run), ensure_ascii=False, allow_nan=False, indent=2)
-    write_text(text, Path(path))
+    write_text(writable(text), Path(path))
 
 
 def read_json(path: Path | str) -> tuple[list[Assessment], RunSummary | None]:
-    """The assessments, and the run where it is told, of a document: what `--json` of a lens prints or `write_json` wrote.
+    """The assessments, and the run where it is told, of what `--json` of a lens prints or `write_json` writes.
 
     Raises:
         DataError: when the file cannot be read or holds something else.
@@ -68,7 +69,8 @@ def read_json(path: Path | str) -> tuple[list[Assessment], RunSummary | None]:
 def _run(record: Mapping[str, Any] | None) -> RunSummary | None:
     if record is None:
         return None
-    return RunSummary(**{**record, "mistakes": [Mistake(**item) for item in record["mistakes"]]})
+    told: dict[str, Any] = {**record, "mistakes": [Mistake(**item) for item in record["mistakes"]]}
+    return RunSummary(**told)
 
 
 def write_csv(assessments: Sequence[Assessment], folder: Path | str) -> list[Path]:
@@ -95,7 +97,7 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
     names = list(dict.fromkeys(name for row in flat for name in row))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([_safe(name) for name in names])
             writer.writerows([_safe(row.get(name)) for name in names] for row in flat)

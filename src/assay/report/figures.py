@@ -22,6 +22,7 @@ from assay.errors import MissingExtraError
 from assay.finding import Figure
 from assay.report.charts.reading import Drawing
 from assay.report.palette import literal, vega_config
+from assay.report.words import drawable
 
 KINDS = ("intervals", "bars", "waterfall", "scatter", "curve", "histogram", "heatmap", "parallel")
 """The kinds that Vega draws; `weights` is drawn by the page itself."""
@@ -38,9 +39,10 @@ def draw(figure: Figure, *, limit: int = MOST_ROWS) -> Drawing:
     """
     kind = importlib.import_module(f"assay.report.charts.{figure.kind}")
     try:
-        return kind.draw(kind.lay_out(figure, limit))
+        drawing: Drawing = kind.draw(kind.lay_out(figure, limit))
     except ModuleNotFoundError as error:
         raise MissingExtraError("report", "drawing a figure") from error
+    return drawing._replace(spec=drawable(drawing.spec))
 
 
 def to_svg(figure: Figure, *, width: int = 720, background: str | None = "#fefefc") -> str:

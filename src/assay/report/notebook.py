@@ -11,6 +11,7 @@ import base64
 from assay.errors import MissingExtraError
 from assay.finding import Assessment, Figure
 from assay.report import figures, page, palette, sections
+from assay.report.words import writable
 
 MOST_ROWS = 50
 
@@ -21,7 +22,7 @@ def notebook_html(assessment: Assessment) -> str:
     pictures = [(figure.title, figure.alt or figure.title, image) for figure in assessment.figures
                 if (image := _image(figure))]  # fmt: skip
     template = page.environment().get_template("notebook.html.j2")
-    return template.render(section=section, pictures=pictures, colours=palette.css(palette.LIGHT))
+    return writable(template.render(section=section, pictures=pictures, colours=palette.css(palette.LIGHT)))
 
 
 def _image(figure: Figure) -> str | None:

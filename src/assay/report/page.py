@@ -24,6 +24,7 @@ from assay.finding import Assessment, plain
 from assay.report import figures, palette, sections, tables
 from assay.report.documents import write_text
 from assay.report.summary import RunSummary
+from assay.report.words import writable
 
 LIMIT_BYTES = 2_000_000
 """A page is smaller than this: rows are left out of tables and figures, and said to be, until it is."""
@@ -46,7 +47,7 @@ def render(assessments: Sequence[Assessment], *, run: RunSummary | None = None) 
         raise NothingToAssessError("a report needs at least one assessment")
     text = ""
     for rows, drawn in _ROOM:
-        text = _render(sections.page(assessments, run, rows=rows, drawn=drawn))
+        text = writable(_render(sections.page(assessments, run, rows=rows, drawn=drawn)))
         if len(text.encode()) < LIMIT_BYTES:
             break
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _ACRONYMS = {
     "rmse": "RMSE", "sd": "SD", "url": "URL",
 }  # fmt: skip
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COUNTED = ("bytes", "flops", "params", "parameters", "macs")
 
 
@@ -88,6 +90,20 @@ def show_estimate(estimate: Estimate, column: str = "") -> str:
 def show_unit(unit: str) -> str:
     """The unit as it is printed; a fraction is a plain number."""
     return "" if unit == "fraction" else unit
+
+
+def writable(text: str) -> str:
+    """`text` as UTF-8 can hold it: half a surrogate pair, as undecodable file names have, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def drawable(value: Any) -> Any:
+    """A specification whose strings hold only what XML allows; others would end the process that draws the picture."""
+    if isinstance(value, str):
+        return _NOT_XML.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {drawable(key): drawable(item) for key, item in value.items()}
+    return [drawable(item) for item in value] if isinstance(value, list) else value
 
 
 def shorten(text: str, limit: int) -> str:

@@ -47,7 +47,7 @@ def lay_out(figure: Figure, _limit: int) -> Histogram:
         counts, _ = np.histogram(values[level == name], edges)
         drawn += [_bar(edges, i, int(count), name, found) for i, count in enumerate(counts) if count]
     missing = len(pairs) - len(known)
-    notes = (f"{missing:,} rows without a number are not counted.",) if missing else ()
+    notes = (f"Not counted, for want of a number: {missing:,}.",) if missing else ()
     rule = reading.number(figure.options.get("rule"))
     ends = reading.domain([*edges.tolist(), rule], pad=0.02)
     return Histogram(drawn, reading.column_title(figure, "x"), ends, max((row["count"] for row in drawn), default=1),

@@ -95,7 +95,7 @@ def _bands(rows: Sequence[Row], figure: Figure) -> list[float]:
     column = figure.options.get("group") or figure.colour
     groups = [row.get(column) if column else None for row in rows]
     runs = sum(i == 0 or group != groups[i - 1] for i, group in enumerate(groups))
-    if (None in groups and not figure.options.get("group")) or runs != len(set(map(str, groups))):
+    if runs != len(set(map(str, groups))):
         return [0.0] * len(groups)
     bands: list[float] = []
     turn = 0.0

@@ -70,7 +70,7 @@ def quantity(channel: type[Any], field: str, title: str, ends: tuple[float, floa
 def round_numbers(ends: tuple[float, float]) -> list[float]:
     """The ticks of a logarithmic axis: powers of ten, and twice and five times these where there are few."""
     low, high = math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1]))
-    factors = (1, 2, 5) if high - low <= 3 else (1,)
+    factors = (1, 2, 5) if ends[1] / ends[0] <= 2000 else (1,)
     every = max(1, round((high - low) / 8))
     ticks = [factor * 10.0**power for power in range(low, high + 1, every) for factor in factors]
     return [tick for tick in ticks if ends[0] <= tick <= ends[1]]

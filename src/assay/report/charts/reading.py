@@ -118,7 +118,7 @@ def levels(rows: Sequence[Row], column: str | None) -> Levels:
     """Colours for the levels of a column, in order of appearance; for yes and no, an accent and a grey."""
     if column is None:
         return Levels({}, "", ())
-    found = list(dict.fromkeys(label(row.get(column)) for row in rows))
+    found = list(dict.fromkeys(label(row[column]) for row in rows if row.get(column) is not None))
     if set(found) <= {"yes", "no"}:
         pair = {"yes": ink("c1"), "no": ink("muted")}
         return Levels({level: pair[level] for level in found}, f"{heading(column)}: ", tuple(found))
