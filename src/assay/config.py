@@ -39,10 +39,8 @@ def _seed_list(value: Any) -> Any:
 class SplitSpec(_Strict):
     """How rows become training, validation and test rows; the same for all models."""
 
-    scheme: Literal[
-        "auto", "given", "stratified", "random", "grouped", "time", "kfold", "leave-one-out", "bootstrap"
-    ] = Field(
-        default="auto", description="auto: as the data give it, else grouped if groups are named, else stratified."
+    scheme: Literal["auto", "given", "stratified", "grouped", "time", "kfold", "leave_one_out", "bootstrap"] = Field(
+        default="auto", description="auto: as the data publish it, else grouped if groups are named, else stratified."
     )
     test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows to test on.")
     valid: float = Field(default=0.2, ge=0, lt=1, description="Share of the other rows to choose settings on.")

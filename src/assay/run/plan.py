@@ -111,10 +111,9 @@ def metrics_for(study: StudySpec, task: Task) -> tuple[str, ...]:
 
 def task_parts(spec: DataSpec, dataset: Dataset, study: StudySpec) -> list[TaskPart]:
     """A loaded data set as the parts that the study asks for: sampled, restricted to classes, split into subtasks."""
-    from assay.run.subtasks import split_into_subtasks
-    from assay.sources.data.draws import sample
+    from assay.run.subtasks import sample, split_into_subtasks
 
-    label, split = spec.label or spec.uri, spec.split or study.split
+    label, split = spec.label or spec.uri, _settled(spec.split or study.split, dataset)
     if spec.classes:
         dataset = dataset.with_classes(spec.classes)
     for rows, name in ((spec.rows, "sample"), (study.limit, "smoke")):
@@ -142,9 +141,19 @@ def draws_of(split: SplitSpec, study: StudySpec, dataset: Dataset) -> int:
     """How many draws a split scheme makes of a data set."""
     if split.scheme == "kfold":
         return split.folds * study.draws
-    if split.scheme == "leave-one-out":
-        return len(dataset)
+    if split.scheme == "leave_one_out":
+        return len(dataset) if dataset.groups is None else len(set(dataset.groups.tolist()))
     return study.draws
+
+
+def _settled(split: SplitSpec, dataset: Dataset) -> SplitSpec:
+    """The split with `auto` decided: as the data publish it, else grouped where groups are named, else stratified."""
+    if split.scheme != "auto":
+        return split
+    published = set() if dataset.splits is None else set(dataset.splits.tolist())
+    if {"train", "test"} <= published:
+        return split.model_copy(update={"scheme": "given"})
+    return split.model_copy(update={"scheme": "stratified" if dataset.groups is None else "grouped"})
 
 
 def _baselines(study: StudySpec) -> list[Contender]:

@@ -206,6 +206,7 @@ class Runner:
 def split_rows(part: TaskPart, number: int, study: StudySpec, per_class: int | None) -> Split:
     """The rows of one draw of one part; the same for all models."""
     split = part.split
+    assert split.scheme != "auto"
     return draw(
         part.dataset, scheme=split.scheme, draw=number, seed=study.seed, test_size=split.test, valid_size=split.valid,
         folds=split.folds, per_class=per_class,

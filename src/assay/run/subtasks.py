@@ -46,6 +46,19 @@ def split_into_subtasks(
     return [(f"{by} {i + 1}", dataset.take(part, part=f"{by}={i + 1}/{n}")) for i, part in enumerate(members)]
 
 
+def sample(dataset: Dataset, rows: int, *, seed: int) -> np.ndarray:
+    """Positions of a sample of about so many rows, classes (and published splits) in proportion, groups whole."""
+    from assay.sources.data.draws import strata_of
+    from assay.sources.data.partition import Pool, choose_count
+
+    strata = strata_of(dataset)
+    if dataset.splits is not None:
+        strata = np.unique(np.stack([strata, np.unique(dataset.splits, return_inverse=True)[1]]), axis=1,
+                           return_inverse=True)[1]  # fmt: skip
+    groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1]
+    return np.sort(choose_count(Pool(np.arange(len(dataset)), strata, groups), rows, stream(seed, "sample", rows)))
+
+
 def _by_class(dataset: Dataset, n: int) -> list[tuple[str, Dataset]]:
     classes = dataset.task.classes
     if len(classes) < 2 * n:
