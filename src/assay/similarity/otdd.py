@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,10 @@ def _cost(a: _Side, b: _Side) -> NDArray[np.float64]:
 def _transport(cost: NDArray[np.float64], strength: float) -> float:
     """Entropic transport cost with even weights, its entropy included, so that the divergence is 0 for equal sets."""
     try:
-        import ot
+        with warnings.catch_warnings():
+            # The package warns about escapes in its own docstrings when it is first compiled.
+            warnings.simplefilter("ignore")
+            import ot
     except ModuleNotFoundError as error:
         raise MissingExtraError("ot", "the optimal-transport data set distance") from error
     n, m = cost.shape
