@@ -249,8 +249,15 @@ def frame(**columns):
     parts = []
     for model in ("a", "b"):
         wrong = (np.arange(N) < 5) & (model == "b")
-        parts.append({"who": model, "what": IDS, "truth": names[np.arange(N) % 2],
-                      "p": np.where(np.arange(N) % 2, 0.9, 0.2), "answer": names[(np.arange(N) + wrong) % 2]})  # fmt: skip
+        parts.append(
+            {
+                "who": model,
+                "what": IDS,
+                "truth": names[np.arange(N) % 2],
+                "p": np.where(np.arange(N) % 2, 0.9, 0.2),
+                "answer": names[(np.arange(N) + wrong) % 2],
+            }
+        )
     return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True).assign(**columns)
 
 

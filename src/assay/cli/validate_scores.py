@@ -1,0 +1,34 @@
+"""`assay validate-scores TABLE`: whether transferability scores rank models as their accuracy does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+
+
+def command(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table: one row a model and data set.")],
+    model: Annotated[str, typer.Option("--model", help="Column of models.")] = "model",
+    dataset: Annotated[str, typer.Option("--dataset", help="Column of data sets.")] = "dataset",
+    score: Annotated[
+        list[str] | None, typer.Option("--score", help="Column of a score, higher is better. Repeatable.")
+    ] = None,
+    accuracy: Annotated[str, typer.Option("--accuracy", help="Column of what was really reached.")] = "accuracy",
+    json: Json = False,
+    html: Html = None,
+    level: Level = 0.95,
+    rng_seed: RngSeed = 0,
+    fail_if: FailIf = None,
+) -> None:
+    """Judge scores by weighted Kendall and top-k regret, against chance and the static rank."""
+    from assay.assess.selection.validation import ScoreColumns, validate_scores
+    from assay.ledger.tables import read_table
+    from assay.rng import stream
+
+    columns = ScoreColumns(model=model, dataset=dataset, scores=tuple(score or ("score",)), accuracy=accuracy)
+    found = validate_scores(read_table(table), columns, level=level, rng=stream(rng_seed, "validate-scores"))
+    emit(found, json=json, html=html, fail_if=fail_if)
