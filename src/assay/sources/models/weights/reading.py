@@ -57,7 +57,8 @@ def untrusted(path: Path | str, uri: str, why: str) -> UntrustedError:
     """The refusal, with the way to insist."""
     return UntrustedError(
         f"{uri}: {path} could run code when it is loaded ({why}), so it was not loaded. Use safetensors or ONNX "
-        "instead; if you know where the file comes from, give your word for this one model with trust=True"
+        "instead; if you know where the file comes from, give your word for this one model: trust=True in Python, "
+        "`trust: true` beside its uri in a study"
     )
 
 

@@ -69,26 +69,27 @@ def redraw(network: Any, seed: int) -> Any:
     return network
 
 
-def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator, *, outputs_last: bool = False) -> np.ndarray:
     """Initial weights by name and shape alone: biases and means 0, scales and variances 1, tables and kernels normal.
 
-    Kernels of two and more dimensions get the deviation sqrt(2 / (fan in + fan out)) (Glorot and Bengio, 2010,
-    Understanding the difficulty of training deep feedforward neural networks, equation 12); tables whose name says
+    Kernels of two and more dimensions get the deviation sqrt(2 / fan in), which keeps the size of what passes a
+    rectifier (He, Zhang, Ren and Sun, 2015, Delving Deep into Rectifiers, equation 10); tables whose name says
     embedding, position or token get 0.02.
 
     Args:
         name: Full name of the array.
         shape: Its shape.
         rng: Where the numbers come from.
+        outputs_last: Whether a kernel's outputs are its last side, as in Keras, and not its first, as in torch.
 
     Returns:
         A float32 array of the shape.
     """
-    last = name.lower()
-    if any(word in last for word in ("embed", "position", "token")):
+    full = name.lower()
+    if any(word in full for word in ("embed", "position", "token")):
         return rng.normal(0.0, 0.02, shape).astype(np.float32)
     if len(shape) < 2:
-        one = any(word in last.rsplit(".", 1)[-1] for word in ("weight", "scale", "gamma", "var"))
+        one = any(word in full.rsplit(".", 1)[-1] for word in ("weight", "scale", "gamma", "var"))
         return np.full(shape, 1.0 if one else 0.0, dtype=np.float32)
-    field = int(np.prod(shape[2:]))
-    return rng.normal(0.0, np.sqrt(2.0 / (field * (shape[0] + shape[1]))), shape).astype(np.float32)
+    inputs = shape[:-1] if outputs_last else shape[1:]
+    return rng.normal(0.0, np.sqrt(2.0 / np.prod(inputs)), shape).astype(np.float32)
