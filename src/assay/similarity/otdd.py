@@ -12,6 +12,8 @@ from assay.errors import MissingExtraError, ShapeError
 from assay.similarity.frechet import Moments, frechet_distance, moments
 from assay.similarity.mmd import squared_distances
 
+SAFE_EXPONENT = 500.0
+
 
 def otdd(
     x_a: NDArray[np.float64], y_a: NDArray[np.int_], x_b: NDArray[np.float64], y_b: NDArray[np.int_], *,
@@ -86,6 +88,8 @@ def _transport(cost: NDArray[np.float64], strength: float) -> float:
         raise MissingExtraError("ot", "the optimal-transport data set distance") from error
     n, m = cost.shape
     weights = np.full(n, 1.0 / n), np.full(m, 1.0 / m)
-    plan: Any = ot.sinkhorn(*weights, cost, strength, method="sinkhorn_log", numItermax=2000, stopThr=1e-7, warn=False)
+    # Plain scaling is ten times faster than its logarithmic form, and safe while no kernel entry underflows.
+    method = "sinkhorn" if float(cost.max()) < SAFE_EXPONENT * strength else "sinkhorn_log"
+    plan: Any = ot.sinkhorn(*weights, cost, strength, method=method, numItermax=2000, stopThr=1e-6, warn=False)
     ratio = np.where(plan > 0, plan * n * m, 1.0)
     return float((plan * cost).sum() + strength * (plan * np.log(ratio)).sum())
