@@ -21,11 +21,14 @@ from typing import Any
 from assay.errors import MissingExtraError
 from assay.finding import Figure
 from assay.report.charts.reading import Drawing
-from assay.report.palette import literal, vega_config
+from assay.report.palette import LIGHT, METRIC_SANS, literal, vega_config
 from assay.report.words import drawable
 
 KINDS = ("intervals", "bars", "waterfall", "scatter", "curve", "histogram", "heatmap", "parallel")
 """The kinds that Vega draws; `weights` is drawn by the page itself."""
+
+GROUND = LIGHT["paper"]
+"""The ground of still pictures."""
 
 MOST_ROWS = 1500
 """Rows drawn of one figure, unless the page runs out of room."""
@@ -45,18 +48,23 @@ def draw(figure: Figure, *, limit: int = MOST_ROWS) -> Drawing:
     return drawing._replace(spec=drawable(drawing.spec))
 
 
-def to_svg(figure: Figure, *, width: int = 720, background: str | None = "#fefefc") -> str:
+def to_svg(figure: Figure, *, width: int = 720, background: str | None = GROUND) -> str:
     """A figure as one SVG picture in the light colours, for documents; keys and notes stand in the caption there.
 
     Raises:
         MissingExtraError: when the drawing packages are not installed.
     """
-    return _converter().vegalite_to_svg(_static(figure, width, background))
+    return still(draw(figure), width=width, background=background)
 
 
-def to_png(figure: Figure, *, width: int = 720, scale: float = 2.0, background: str | None = "#fefefc") -> bytes:
+def still(drawing: Drawing, *, width: int = 720, background: str | None = GROUND) -> str:
+    """A drawing as one SVG picture, in a font whose metrics are the same on nearly every machine."""
+    return _converter().vegalite_to_svg(_static(drawing, width, background))
+
+
+def to_png(figure: Figure, *, width: int = 720, scale: float = 2.0, background: str | None = GROUND) -> bytes:
     """The same as a PNG picture, `scale` pixels for each unit of width."""
-    return _converter().vegalite_to_png(_static(figure, width, background), scale=scale)
+    return _converter().vegalite_to_png(_static(draw(figure), width, background), scale=scale)
 
 
 def javascript() -> str:
@@ -64,10 +72,9 @@ def javascript() -> str:
     return _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def _static(figure: Figure, width: int, background: str | None) -> str:
-    spec = draw(figure).spec
-    config: dict[str, Any] = {**vega_config(), "background": background}
-    return literal(json.dumps({**spec, "width": width, "config": config}))
+def _static(drawing: Drawing, width: int, background: str | None) -> str:
+    config: dict[str, Any] = {**vega_config(), "background": background, "font": METRIC_SANS}
+    return literal(json.dumps({**drawing.spec, "width": width, "config": config}))
 
 
 def _converter() -> Any:

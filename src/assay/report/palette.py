@@ -19,6 +19,9 @@ STEPS = 7
 
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
+METRIC_SANS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+"""For still pictures: these share their metrics, so that words fit wherever the picture is opened."""
+
 LIGHT: Mapping[str, str] = {
     "paper": "#fefefc", "panel": "#f6f5f1", "band": "#f3f2ed", "ink": "#1b1e24", "soft": "#565c67", "rule": "#dedcd5",
     "strong": "#b9b6ac", "accent": "#0a5c99", "warn": "#9a3b00", "warn-ground": "#fdf1e6", "muted": "#8b8f98",

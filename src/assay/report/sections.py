@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,6 +56,10 @@ class Section(NamedTuple):
     lens: str
     title: str
     assessment: Assessment
+    verdict: str
+    """The first sentences of the verdict, as many as a headline holds."""
+    further: str
+    """Its other sentences."""
     headlines: list[Headline]
     claims: list[Claim]
     pictures: list[Picture]
@@ -110,14 +115,19 @@ def section(
     item: Assessment, name: str, *, rows: int, drawn: int, numbered: bool = False, draw: bool = True
 ) -> Section:
     """One assessment, its parts laid out and, unless `draw` is false, drawn."""
-    shown = _in_order(item) if draw else ()
+    shown = in_order(item) if draw else ()
     pictures = [picture(figure, f"{name}f{i}", rows=rows, drawn=drawn) for i, figure in enumerate(shown, 1)]
-    laid = [tables.table(title, found, limit=rows) for title, found in item.tables.items() if found]
+    laid = [
+        tables.table(title, found, limit=rows, open_rows=tables.FURTHER_ROWS if i else tables.OPEN_ROWS)
+        for i, (title, found) in enumerate((title, found) for title, found in item.tables.items() if found)
+    ]
+    headline_words, further_words = _split(item.verdict)
     subject = item.inputs.get("task") or item.inputs.get("data")
     title = heading(item.lens) + (f" on {subject}" if numbered and isinstance(subject, str) else "")
-    return Section(name, item.lens, title, item, [headline(estimate) for estimate in item.estimates],
-                   [_claim(finding) for finding in item.findings], pictures, laid, pairs(item.inputs),
-                   pairs(item.cost))  # fmt: skip
+    return Section(
+        name, item.lens, title, item, headline_words, further_words, [headline(value) for value in item.estimates],
+        [_claim(finding) for finding in item.findings], pictures, laid, pairs(item.inputs), pairs(item.cost),
+    )  # fmt: skip
 
 
 def picture(figure: Figure, name: str, *, rows: int, drawn: int) -> Picture:
@@ -130,7 +140,7 @@ def picture(figure: Figure, name: str, *, rows: int, drawn: int) -> Picture:
 
 def headline(estimate: Estimate) -> Headline:
     """One estimate with what its interval is about."""
-    size = f"n = {estimate.n:,}" if estimate.n is not None else ""
+    size = f"n\u00a0=\u00a0{estimate.n:,}" if estimate.n is not None else ""
     note = ", ".join(part for part in (tables.way(estimate), size) if part)
     return Headline(heading(estimate.name), tables.cell(estimate), note)
 
@@ -152,11 +162,20 @@ def pairs(record: Mapping[str, Any]) -> list[tuple[str, tables.Cell]]:
     return [(name, cell) for name, cell in found if cell.kind != "empty"]
 
 
+def _split(verdict: str, most: int = 150) -> tuple[str, str]:
+    """The first sentences of a verdict that together have at most `most` characters, at least one; and the others."""
+    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", verdict.strip())
+    count = 1
+    while count < len(sentences) and len(" ".join(sentences[: count + 1])) <= most:
+        count += 1
+    return " ".join(sentences[:count]), " ".join(sentences[count:])
+
+
 def _claim(finding: Finding) -> Claim:
     return Claim(finding, _VERDICTS[finding.verdict], [headline(estimate) for estimate in finding.estimates])
 
 
-def _in_order(item: Assessment) -> Sequence[Figure]:
+def in_order(item: Assessment) -> Sequence[Figure]:
     """In selection the ranking comes first, then score against cost, then the view by class; elsewhere as given."""
     if item.lens != "selection":
         return item.figures

@@ -17,7 +17,9 @@ from assay.report.words import heading, show, show_any_number, show_unit
 MOST_ROWS = 1000
 """Rows of one table on a page, unless it runs out of room; the JSON document holds all."""
 OPEN_ROWS = 24
-"""A table with more rows is folded until the reader opens it."""
+"""The first table of a section is folded when it has more rows than this."""
+FURTHER_ROWS = 8
+"""The same for the tables after it."""
 
 
 class Number(NamedTuple):
@@ -60,7 +62,6 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """One table, ready for a template."""
 
-    name: str
     title: str
     columns: list[Column]
     rows: list[list[Cell]]
@@ -70,23 +71,32 @@ class Table(NamedTuple):
     """Why cells are unknown, in the order of their footnotes."""
     intervals: list[str]
     """What the intervals are, a line for each way of making them."""
+    empty: list[str]
+    """The titles of columns that hold nothing in any row, and are left out."""
+    folded: bool
+    """Whether the table waits for the reader to open it."""
 
-    @property
-    def folded(self) -> bool:
-        """Whether the table waits for the reader to open it."""
-        return len(self.rows) > OPEN_ROWS
 
-
-def table(name: str, rows: Sequence[Row], *, limit: int = MOST_ROWS) -> Table:
+def table(title: str, rows: Sequence[Row], *, limit: int = MOST_ROWS, open_rows: int = OPEN_ROWS) -> Table:
     """The table of these rows, of which at most `limit` are kept; columns in order of first appearance."""
     kept = flattened([row for row in rows[:limit] if row])
     names = list(dict.fromkeys(str(column) for row in kept for column in row))
-    by_column = {column: [row.get(column) for row in kept] for column in names}
     reasons: list[str] = []
-    cells = {column: _cells(column, values, reasons) for column, values in by_column.items()}
-    columns = [_column(column, by_column[column], cells[column]) for column in names]
-    return Table(name, heading(name), columns, [list(row) for row in zip(*cells.values(), strict=True)], len(rows),
-                 reasons, _intervals(by_column))  # fmt: skip
+    columns: list[Column] = []
+    cells: list[list[Cell]] = []
+    by_name = {name: [row.get(name) for row in kept] for name in names}
+    empty: list[str] = []
+    for name, values in by_name.items():
+        made = _cells(name, values, reasons)
+        if all(cell.kind == "empty" for cell in made):
+            empty.append(heading(name))
+        else:
+            columns.append(_column(name, values, made))
+            cells.append(made)
+    return Table(
+        title=heading(title), columns=columns, rows=[list(row) for row in zip(*cells, strict=True)],
+                 total=len(rows), reasons=reasons, intervals=_intervals(by_name), empty=empty,
+                 folded=len(kept) > open_rows)  # fmt: skip
 
 
 def flattened(rows: Sequence[Row]) -> list[Row]:
@@ -173,7 +183,7 @@ def _size(sizes: set[int | None]) -> str:
     known = sorted(size for size in sizes if size is not None)
     if not known:
         return ""
-    return f", n = {known[0]:,}" if len(sizes) == 1 else f", n from {known[0]:,} to {known[-1]:,}"
+    return f", n\u00a0=\u00a0{known[0]:,}" if len(sizes) == 1 else f", n from {known[0]:,} to {known[-1]:,}"
 
 
 def way(estimate: Estimate) -> str:

@@ -68,9 +68,24 @@ def test_an_interval_without_ends_reaches_the_edge():
 
     assert layout.rows[0]["low"] == layout.ends[0] < 1.0
     assert layout.rows[0]["high"] == 3.0
-    assert (layout.rows[1]["low"], layout.rows[1]["unknown"]) == (None, "")
-    assert (layout.rows[2]["x"], layout.rows[2]["unknown"]) == (None, "unknown")
+    assert (layout.rows[1]["low"], layout.rows[1]["words"]) == (None, "")
+    assert (layout.rows[2]["x"], layout.rows[2]["words"]) == (None, "unknown")
     assert "unknown: one run" in layout.rows[2]["tip"]
+
+
+def test_a_baseline_far_below_does_not_press_the_leaders_together():
+    """Where ordered rows reach far beyond the leaders, the axis shows these; others are numbers, and a note says so."""
+    values = [0.95, 0.94, 0.93, 0.92, 0.3, 0.1]
+    rows = [{"y": str(i), "x": report_demo.estimate("s", value, 0.01)} for i, value in enumerate(values)]
+    layout = intervals.lay_out(_figure("intervals", rows, options={"rule": 0.1, "rule_label": "majority"}), 100)
+    shuffled = intervals.lay_out(_figure("intervals", [*rows[3:], *rows[:3]]), 100)
+
+    assert 0.85 < layout.ends[0] < 0.91
+    assert [row["words"] for row in layout.rows[3:]] == ["", "◂ 0.300 [0.290, 0.310]", "◂ 0.100 [0.090, 0.110]"]
+    assert [row["x"] for row in layout.rows[4:]] == [None, None]
+    assert len(layout.notes) == 2
+    assert "majority" in layout.notes[1]
+    assert shuffled.ends[0] < 0.1, "rows without an order are all drawn"
 
 
 def test_tie_groups_share_a_band():

@@ -67,7 +67,7 @@ def test_a_table_has_every_column_and_a_footnote_for_each_reason():
     assert made.reasons == ["why"]
     assert [row[1].note for row in made.rows] == [0, 1, 1]
     assert made.rows[1][2].kind == "empty"
-    assert made.intervals == ["S: 95 % interval for these items, Wilson, n = 10."]
+    assert made.intervals == ["S: 95 % interval for these items, Wilson, n\u00a0=\u00a010."]
 
 
 def test_an_interval_in_a_table_is_drawn_on_the_scale_of_its_column():
@@ -201,3 +201,28 @@ def test_a_notebook_without_the_drawing_packages_shows_the_tables(monkeypatch):
     assert "Build on efficientnet_lite1" in text
     assert "<table>" in text
     assert "<img" not in text
+
+
+def test_the_command_draws_a_document(tmp_path, capsys):
+    """`assay report document.json` writes the page beside it, the tables on request, and JSON on standard output."""
+    from assay.cli.app import run
+
+    (tmp_path / "one.json").write_text(report_demo.selection().to_json(), encoding="utf-8")
+    status = run(["report", str(tmp_path / "one.json"), "--json", "--csv", str(tmp_path / "tables")])
+    printed = capsys.readouterr()
+
+    assert status == 0
+    assert "Build on efficientnet_lite1" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert json.loads(printed.out)["assessments"][0]["schema"] == "assay/selection/1"
+    assert len(list((tmp_path / "tables").glob("*.csv"))) == 3
+    assert "report: " in printed.err
+
+
+def test_the_command_refuses_what_is_neither_run_nor_document(tmp_path, capsys):
+    """A file of another kind ends with status 2 and its name."""
+    from assay.cli.app import run
+
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+
+    assert run(["report", str(tmp_path / "notes.txt")]) == 2
+    assert "notes.txt" in capsys.readouterr().err

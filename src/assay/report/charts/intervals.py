@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from assay.estimate import Estimate
 from assay.finding import Figure, Row
 from assay.report.charts import parts, reading
-from assay.report.charts.reading import Drawing, Drawn, Key
+from assay.report.charts.reading import Drawing, Drawn, Key, Span
 from assay.report.palette import ink
+from assay.report.words import show_estimate
 
 
 class Intervals(NamedTuple):
-    """What is drawn: `rows` have y, x, low, high, c, level, band, tip and unknown."""
+    """What is drawn: `rows` have y, x, low, high, c, level, band, tip; words at an edge for those not drawn."""
 
     rows: list[Drawn]
     names: list[str]
@@ -39,20 +40,19 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
     log = bool(figure.options.get("log_x"))
     spans = [reading.span(row, figure.x, figure.low, figure.high) for row in rows]
     rule = reading.number(figure.options.get("rule"))
-    ends = reading.domain([*(end for found in spans for end in found), rule], log=log)
+    ends = _focus(spans) or reading.domain([*(end for found in spans for end in found), rule], log=log)
     found = reading.levels(rows, figure.colour)
-    bands = _bands(rows, figure)
     drawn: list[Drawn] = []
-    for row, (value, low, high), band in zip(rows, spans, bands, strict=True):
-        cell = row.get(figure.x)
-        unknown = "" if value is not None else "unknown" if isinstance(cell, Estimate) else "no value"
+    for row, placed, band in zip(rows, spans, _bands(rows, figure), strict=True):
         drawn.append({
-            "y": reading.label(row.get(figure.y)), "x": value, "c": found.of(row, figure.colour),
-            "low": ends[0] if low is None and high is not None else low,
-            "high": ends[1] if high is None and low is not None else high,
+            "y": reading.label(row.get(figure.y)), "c": found.of(row, figure.colour),
             "level": reading.label(row.get(figure.colour)) if figure.colour else "", "band": band,
-            "unknown": unknown, "tip": reading.tip(row, figure.y),
+            "tip": reading.tip(row, figure.y), **_within(placed, ends, isinstance(row.get(figure.x), Estimate)),
         })  # fmt: skip
+    if any(row["words"] and row["side"] for row in drawn):
+        notes = (*notes, "The axis shows the leading rows; what lies beyond it is given as numbers.")
+    if rule is not None and not ends[0] <= rule <= ends[1]:
+        rule, notes = None, (*notes, f"Beyond the axis: {figure.options.get('rule_label') or 'the reference'}.")
     names = list(dict.fromkeys(row["y"] for row in drawn))
     lanes = list(found.colours) if len(names) < len(drawn) else []
     return Intervals(drawn, names, reading.column_title(figure, "x"), ends, rule,
@@ -83,11 +83,52 @@ def draw(layout: Intervals) -> Drawing:
         x=parts.quantity(alt.X, "x", layout.title, layout.ends, log=layout.log), y=y,
         fill=alt.Fill("c:N", scale=None), tooltip="tip:N", **lane,
     )  # fmt: skip
-    unknown = base.transform_filter("datum.unknown != ''").mark_text(
-        align="left", fontStyle="italic", fill=ink("muted")
-    ).encode(y=y, x=alt.value(4), text="unknown:N", tooltip="tip:N")  # fmt: skip
-    layers = [ground, *parts.rule_layers(layout.rule, layout.rule_label), bars, points, unknown]
+    words = base.transform_filter("datum.words != ''").mark_text(
+        fontSize=11.5, fill=ink("soft"), align={"expr": "datum.side == 'right' ? 'right' : 'left'"},
+        dx={"expr": "datum.side == 'right' ? -4 : 4"}, fontStyle={"expr": "datum.side ? 'normal' : 'italic'"},
+    ).encode(
+        x=parts.quantity(alt.X, "edge", layout.title, layout.ends, log=layout.log), y=y, text="words:N", tooltip="tip:N"
+    )  # fmt: skip
+    layers = [ground, *parts.rule_layers(layout.rule, layout.rule_label), bars, points, words]
     return Drawing(parts.finish(layers, height=size * len(layout.names), names=layout.names), layout.keys, layout.notes)
+
+
+def _focus(spans: Sequence[Span]) -> tuple[float, float] | None:
+    """Ends of the axis that show the leading half, when rows in order of value leave it too little room; else None.
+
+    A baseline far below would otherwise press the models that matter into a corner.
+    """
+    known = [span for span in spans if span.value is not None]
+    values = [span.value or 0.0 for span in known]
+    if len(known) < 4 or values not in (sorted(values), sorted(values, reverse=True)):
+        return None
+    low, high = _reach(known[: (len(known) + 1) // 2])
+    least, greatest = _reach(known)
+    if not 0 < 4 * (high - low) < greatest - least:
+        return None
+    margin, pad = 0.6 * (high - low), 0.05 * (high - low)
+    return max(low - margin, least - pad), min(high + margin, greatest + pad)
+
+
+def _reach(spans: Sequence[Span]) -> tuple[float, float]:
+    ends = [end for span in spans for end in span if end is not None]
+    return min(ends), max(ends)
+
+
+def _within(placed: Span, ends: tuple[float, float], estimated: bool) -> Drawn:
+    """Where a row is drawn: its interval cut at the ends of the axis, or words at the edge beyond which it lies."""
+    value, low, high = placed
+    if value is None:
+        return {"x": None, "low": None, "high": None, "words": "unknown" if estimated else "no value", "side": "",
+                "edge": ends[0]}  # fmt: skip
+    if not ends[0] <= value <= ends[1]:
+        side = "left" if value < ends[0] else "right"
+        words = show_estimate(Estimate(name="x", value=value, low=low, high=high))
+        return {"x": None, "low": None, "high": None, "side": side, "edge": ends[0] if side == "left" else ends[1],
+                "words": f"◂ {words}" if side == "left" else f"{words} ▸"}  # fmt: skip
+    low = max(ends[0], low) if low is not None else None if high is None else ends[0]
+    high = min(ends[1], high) if high is not None else None if low is None else ends[1]
+    return {"x": value, "low": low, "high": high, "words": "", "side": "", "edge": ends[0]}
 
 
 def _bands(rows: Sequence[Row], figure: Figure) -> list[float]:
