@@ -1,0 +1,43 @@
+"""Every recipe that we ship holds what `assay.testing` asks of a recipe."""
+
+import pytest
+
+from assay.builtin import ADAPTERS
+from assay.testing.adapters import AdapterSuite
+
+READY = [name for name in ADAPTERS if name not in ("sgd_head", "finetune")]
+
+
+class TestMajority(AdapterSuite):
+    learns = False
+
+    def make(self):
+        return ADAPTERS["majority"]
+
+
+class TestKnn(AdapterSuite):
+    def make(self):
+        return ADAPTERS["knn"]
+
+
+class TestCentroid(AdapterSuite):
+    kinds = ("binary", "multiclass")
+
+    def make(self):
+        return ADAPTERS["centroid"]
+
+
+class TestRidge(AdapterSuite):
+    def make(self):
+        return ADAPTERS["ridge"]
+
+
+class TestProbe(AdapterSuite):
+    def make(self):
+        return ADAPTERS["probe"]
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_recipe_has_a_suite(name):
+    """A new name in the registry needs a class here."""
+    assert any(suite().make() is ADAPTERS[name] for suite in AdapterSuite.__subclasses__())
