@@ -44,7 +44,7 @@ class Dataset:
     targets: NDArray[Any]
     """(n,) int64 class codes; (n, c) 0/1 for multilabel; (n,) float64 for regression."""
     load: Callable[[NDArray[np.int_]], Sequence[Any]]
-    """Row positions → items, in that order; raises DataError naming the item that cannot be read."""
+    """Row positions → items, in that order; called from several threads; raises DataError naming a bad item."""
     digests: NDArray[np.str_]
     """(n,) a digest of each item's content, for exact duplicates."""
     splits: NDArray[np.str_] | None = None

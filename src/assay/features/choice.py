@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from assay.canon import key_of
 from assay.contracts import Model
 from assay.errors import UnknownNameError, UsageError
-from assay.spec import Modality
 
 PRECISIONS = ("float32", "bfloat16")
 TOLERANCE = 1e-4
@@ -46,23 +45,23 @@ class Request:
         """Names the request."""
         return key_of([self.engine, self.precision, self.batch_size, self.device or "auto"])
 
-    def resolved_device(self) -> str:
-        """The device to run on: as asked, or CUDA where there is one, or the CPU."""
+    def resolved_device(self, model: Model) -> str:
+        """The device to run on: as asked, or CUDA where there is one and the model has a torch network, or the CPU."""
         if self.device not in (None, "auto"):
             return str(self.device)
-        if importlib.util.find_spec("torch") is None:
+        if model.network is None or importlib.util.find_spec("torch") is None:
             return "cpu"
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
 
-    def resolved_batch(self, modality: Modality) -> int:
+    def resolved_batch(self, model: Model) -> int:
         """Items in a batch: as asked, or a size that fits the device; small on a CPU, where caches are."""
         if self.batch_size != "auto":
             return int(self.batch_size)
-        if self.resolved_device() != "cpu":
+        if self.resolved_device(model) != "cpu":
             return 256
-        return {"image": 16, "text": 32, "audio": 8, "table": 256}[modality]
+        return {"image": 16, "text": 32, "audio": 8, "table": 256}[model.info.modality]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def estimate_cost(
     if not len(dataset):
         raise NothingToAssessError(f"{dataset.ref.uri}: no rows to estimate a cost from")
     request = Request(engine=engine, precision=precision, batch_size=batch_size, device=device)
-    size = request.resolved_batch(model.info.modality)
+    size = request.resolved_batch(model)
 
     def read(rows: NDArray[np.int_]) -> Batch:
         return read_batch(model, dataset, rows)

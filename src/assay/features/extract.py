@@ -112,8 +112,8 @@ def _settle(
     known = shelf.choice(request.key)
     if known is not None:
         return Choice.from_dict(known), None
-    size = request.resolved_batch(model.info.modality)
-    wanted = (request.engine, request.precision, size, request.resolved_device())
+    size = request.resolved_batch(model)
+    wanted = (request.engine, request.precision, size, request.resolved_device(model))
     same = [other for other in map(Choice.from_dict, shelf.choices()) if other.identity == wanted]
     if same:
         shelf.remember(request.key, same[0].to_dict())

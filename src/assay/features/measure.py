@@ -66,9 +66,9 @@ def choose(model: Model, sample: Sample, planned: int, request: Request) -> tupl
         UsageError: when the named engine cannot run this model.
         OutOfMemoryError: when a single item does not fit.
     """
-    device = request.resolved_device()
+    device = request.resolved_device(model)
     names = [request.engine] if request.engine != "auto" else candidates(model, request.precision, device)
-    size = request.resolved_batch(model.info.modality)
+    size = request.resolved_batch(model)
     if len(names) == 1 or planned <= SAMPLE_BATCHES * size:
         return _untimed(names[0], model, sample, request, device)
     batches = sample(SAMPLE_BATCHES)
@@ -161,7 +161,7 @@ def eager_float32(model: Model, batch: Batch, device: str) -> NDArray[np.float32
 
 def _untimed(name: str, model: Model, sample: Sample, request: Request, device: str) -> tuple[Choice, Run]:
     """The named engine, or the plainest where the items are too few to measure; compared with eager float32."""
-    size = request.resolved_batch(model.info.modality)
+    size = request.resolved_batch(model)
     batch: Batch = {} if name == "model" else sample(1)[0]
     run = prepare(name, model, batch, precision=request.precision, device=device)
     halving, difference = Halving(run, limit=size), None

@@ -138,7 +138,7 @@ def test_the_choice_first_made_is_kept(store, monkeypatch):
     first = extract(model, data, np.arange(20), store=store)
     assert len(found_before[0]) == 1
     with monkeypatch.context() as patch:
-        patch.setattr(Request, "resolved_batch", lambda self, modality: 3)
+        patch.setattr(Request, "resolved_batch", lambda self, model: 3)
         again = extract(model, data, every(data), store=store)
     assert again.choice["batch_size"] == first.choice["batch_size"] == 256
     other = extract(model, data, every(data), store=store, batch_size=7)
