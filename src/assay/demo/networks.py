@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.sources.models.chain import Chain
+from assay.sources.models.networks.wrapping import Chain
 
 
 def lite_backbone(variant: int) -> Any:

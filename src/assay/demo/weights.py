@@ -13,7 +13,7 @@ from typing import Any
 from assay.errors import MachineError
 from assay.sources.models.inputs.images import ImageInputs
 from assay.sources.models.inputs.waveforms import MelInputs
-from assay.sources.models.network_model import Facts
+from assay.sources.models.networks.network_model import Facts
 from assay.sources.models.parts import Parts
 from assay.sources.models.request import join_options
 from assay.sources.models.weights.digest import digest_files

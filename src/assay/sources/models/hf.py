@@ -27,15 +27,13 @@ from transformers import (
 
 from assay.contracts import Model, ModelInfo
 from assay.errors import DataError, UsageError
-from assay.sources.models.card import licence_of, weight_bytes
 from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.processed import ProcessedImages
 from assay.sources.models.inputs.texts import TextInputs, from_tokenizer
 from assay.sources.models.inputs.waveforms import WaveformInputs
-from assay.sources.models.network_model import Facts, Inputs, NetworkModel, inform
-from assay.sources.models.pooling import POOLINGS
-from assay.sources.models.request import Request, Source
-from assay.sources.models.transformer import (
+from assay.sources.models.networks.network_model import Facts, Inputs, NetworkModel, inform
+from assay.sources.models.networks.pooling import POOLINGS
+from assay.sources.models.networks.transformer import (
     AudioFeatures,
     ImageFeatures,
     Logits,
@@ -47,6 +45,8 @@ from assay.sources.models.transformer import (
     trained,
     untrained,
 )
+from assay.sources.models.request import Request, Source
+from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import stock
 from assay.sources.models.weights.reading import TRUSTED, pickle_note

@@ -19,10 +19,10 @@ from assay.canon import key_of
 from assay.contracts import Model
 from assay.errors import DataError, MachineError, UnknownNameError, UsageError
 from assay.rng import stream
-from assay.sources.models.network_model import Facts, Inputs, NetworkModel
-from assay.sources.models.parts import RowInputs
+from assay.sources.models.inputs.rows import RowInputs
+from assay.sources.models.inputs.stated import OPTIONS, image_inputs
+from assay.sources.models.networks.network_model import Facts, Inputs, NetworkModel
 from assay.sources.models.request import Request, Source
-from assay.sources.models.stated import OPTIONS, image_inputs
 from assay.sources.models.weights.digest import digest_files
 from assay.sources.models.weights.reading import TRUSTED, untrusted
 from assay.sources.models.weights.twin import draw

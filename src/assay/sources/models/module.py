@@ -23,8 +23,9 @@ from assay.contracts import Batch, Model, ModelInfo
 from assay.errors import UnknownNameError, UsageError
 from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.images import ImageInputs
-from assay.sources.models.network_model import Facts, Inputs, NetworkModel
-from assay.sources.models.parts import Parts, RowInputs
+from assay.sources.models.inputs.rows import RowInputs
+from assay.sources.models.networks.network_model import Facts, Inputs, NetworkModel
+from assay.sources.models.parts import Parts
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.twin import drawn, redraw
@@ -167,7 +168,7 @@ def _parts_of_module(made: Any) -> Parts | None:
 
     if not isinstance(made, torch.nn.Module):
         return None
-    from assay.sources.models.positional import TakesPixels, TakesRows
+    from assay.sources.models.networks.wrapping import TakesPixels, TakesRows
 
     inputs = _inputs_of(made)
     network = TakesPixels(made) if "pixels" in inputs.example() else TakesRows(made)

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from assay.canon import key_of
 from assay.contracts import Batch, Model, ModelInfo
 from assay.errors import DataError, NonFiniteError, UnknownNameError, UsageError
-from assay.sources.models.graph import count_flops, data_files, parameter_count, redraw_graph
+from assay.sources.models.inputs.rows import RowInputs
+from assay.sources.models.inputs.stated import OPTIONS, image_inputs
 from assay.sources.models.inputs.texts import TextInputs, from_tokenizer_file
-from assay.sources.models.network_model import Inputs
-from assay.sources.models.parts import RowInputs
+from assay.sources.models.networks.network_model import Inputs
 from assay.sources.models.request import Request, Source
-from assay.sources.models.stated import OPTIONS, image_inputs
 from assay.sources.models.weights.digest import digest_files
+from assay.sources.models.weights.graph import count_flops, data_files, parameter_count, redraw_graph
 from assay.spec import ModelRef
 
 TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids")

@@ -18,13 +18,21 @@ from transformers import AutoModel, AutoTokenizer
 
 from assay.contracts import Batch, Model, ModelInfo
 from assay.errors import DataError, MissingExtraError, UsageError
-from assay.sources.models.card import licence_of, weight_bytes
 from assay.sources.models.depth import shorten
 from assay.sources.models.hf import text_inputs
 from assay.sources.models.inputs.texts import TextInputs
-from assay.sources.models.network_model import Facts, NetworkModel, inform
+from assay.sources.models.networks.network_model import Facts, NetworkModel, inform
+from assay.sources.models.networks.transformer import (
+    TextFeatures,
+    build,
+    encoder_of,
+    quiet,
+    read_config,
+    trained,
+    untrained,
+)
 from assay.sources.models.request import Request, Source
-from assay.sources.models.transformer import TextFeatures, build, encoder_of, quiet, read_config, trained, untrained
+from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import stock
 from assay.sources.models.weights.reading import TRUSTED, pickle_note, read_state, weights_file

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from assay.contracts import Model, ModelInfo
 from assay.errors import OfflineError, UnknownNameError, UsageError
-from assay.sources.models.chain import Chain
 from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.images import ImageInputs, TransformedImages
-from assay.sources.models.network_model import Facts, Inputs, NetworkModel, inform
+from assay.sources.models.networks.network_model import Facts, Inputs, NetworkModel, inform
+from assay.sources.models.networks.wrapping import Chain
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import Stock, fetch_url, stock

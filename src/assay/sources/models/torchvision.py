@@ -16,11 +16,10 @@ from torchvision import models as zoo
 
 from assay.contracts import Model, ModelInfo
 from assay.errors import DataError, UnknownNameError
-from assay.sources.models.chain import Chain
 from assay.sources.models.depth import shorten
 from assay.sources.models.inputs.images import ImageInputs
-from assay.sources.models.network_model import Facts, NetworkModel, inform
-from assay.sources.models.positional import TakesPixels
+from assay.sources.models.networks.network_model import Facts, NetworkModel, inform
+from assay.sources.models.networks.wrapping import Chain, TakesPixels
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_files, digest_state
 from assay.sources.models.weights.fetch import fetch_url

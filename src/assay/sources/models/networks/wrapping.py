@@ -1,4 +1,4 @@
-"""Networks that take their one tensor by position, given the argument name that the batch uses."""
+"""Small modules around a network: under the argument name that batches use, and with a head behind it."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ class TakesRows(nn.Module):
     def forward(self, x: Tensor) -> Any:
         """(b, ...) → what the module gives."""
         return self.backbone(x)
+
+
+class Chain(nn.Module):
+    """`then(first(**tensors))`: a source head behind its features."""
+
+    def __init__(self, first: nn.Module, then: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.then = then
+
+    def forward(self, **tensors: Any) -> Any:
+        """What `then` makes of the first one's output."""
+        return self.then(self.first(**tensors))

@@ -18,7 +18,7 @@ from transformers import AutoConfig
 from transformers.utils import logging as notices
 
 from assay.errors import DataError, OfflineError, UsageError
-from assay.sources.models.pooling import pool
+from assay.sources.models.networks.pooling import pool
 from assay.sources.models.weights.reading import refusing_pickles, untrusted
 from assay.sources.models.weights.twin import drawn
 
