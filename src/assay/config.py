@@ -171,7 +171,7 @@ def study_schema() -> dict[str, Any]:
 
 def _check_names(spec: StudySpec) -> list[tuple[tuple[Any, ...], str]]:
     """Faults that only the registries can see: unknown recipes, parameters, metrics, sources."""
-    from assay.adapt import resolve
+    from assay.adapt.parameters import resolve
     from assay.builtin import DATA_SOURCES, ENGINES, MODEL_SOURCES
     from assay.metrics import METRICS
     from assay.spec import DataRef, ModelRef

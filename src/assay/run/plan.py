@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from assay.adapt import resolve
+from assay.adapt.parameters import resolve
 from assay.config import DataSpec, SplitSpec, StudySpec, expand_grid
 from assay.dataset import Dataset, Task
 from assay.errors import UsageError
