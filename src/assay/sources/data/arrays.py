@@ -21,7 +21,7 @@ TaskWord = Literal["classification", "regression", "multilabel"]
 
 
 def from_arrays(
-    items: Sequence[Any] | NDArray[Any], targets: Sequence[Any] | NDArray[Any], *, name: str,
+    items: Rows | NDArray[Any], targets: Sequence[Any] | NDArray[Any], *, name: str,
     modality: Modality | None = None, task: TaskWord | None = None, classes: Sequence[str] | None = None,
     ids: Sequence[Any] | None = None, splits: Sequence[Any] | None = None, groups: Sequence[Any] | None = None,
     times: Sequence[Any] | NDArray[Any] | None = None, ref: DataRef | None = None, licence: str = "",
@@ -115,7 +115,7 @@ def _has_fractions(array: NDArray[Any]) -> bool:
     return bool((finite != np.round(finite)).any())
 
 
-def _as_items(items: Sequence[Any] | NDArray[Any], modality: Modality, where: str) -> Rows:
+def _as_items(items: Rows | NDArray[Any], modality: Modality, where: str) -> Rows:
     if modality == "text":
         check_texts(items, where=where)
     elif modality == "image" and not hasattr(items[0], "convert"):

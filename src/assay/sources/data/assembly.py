@@ -92,6 +92,11 @@ def take(dataset: Dataset, rows: Sequence[int] | NDArray[np.int_]) -> Dataset:
     )  # fmt: skip
 
 
+def noted(dataset: Dataset, **notes: Any) -> Dataset:
+    """The same data set with further notes."""
+    return replace(dataset, notes={**dataset.notes, **notes})
+
+
 def in_memory(items: Rows) -> tuple[Load, list[str]]:
     """The loader and the digests of items that are already in memory."""
 

@@ -121,7 +121,7 @@ def from_columns(ref: DataRef, frame: pd.DataFrame, columns: Columns, *, where: 
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in skipped.reasons.items())
         raise DataError(f"{where}: no usable rows{f' ({reasons} left out)' if reasons else ''}")
     part = frame.iloc[kept]
-    task, targets = _targets(part, columns, where)
+    task, targets = _targets(part, columns, where, skipped if bad == "skip" else None)
 
     def values(name: str | None) -> list[Any] | None:
         return None if name is None else part[name].tolist()
@@ -149,7 +149,7 @@ def _settled(columns: Columns, frame: pd.DataFrame, where: str) -> Columns:
         usual = [name for name in ("text", "image", "audio") if name in names]
         if len(usual) != 1:
             raise UsageError(
-                f"{where}: say where the items are, with text=, image=, audio= or features=; {_list(names)}"
+                f"{where}: say which column holds the items, as text=, image=, audio= or features=; {_list(names)}"
             )
         columns = replace(columns, **{usual[0]: usual[0]})
     if not columns.label and columns.target is None:
@@ -193,12 +193,20 @@ def _unusable(frame: pd.DataFrame, columns: Columns, skipped: Skipped) -> NDArra
     for name, reason in wanted:
         if name is None or name not in frame.columns:
             continue
-        find = empty_texts if reason == "no text" else missing_rows
-        for row in find(frame[name].tolist()):
+        for row in _gaps(frame[name], reason):
             if not out[row]:
                 out[row] = True
                 skipped.add(reason, f"row {row + 1}: {reason}")
     return out
+
+
+def _gaps(column: Any, reason: str) -> NDArray[np.int_]:
+    """Positions of cells that do not hold what they should."""
+    if reason == "no text":
+        return empty_texts([_as_text(cell) for cell in column.tolist()])
+    if reason == "no number":
+        return np.flatnonzero(~np.isfinite(_as_numbers(column)))
+    return missing_rows(column.tolist())
 
 
 def _items(sources: Any, frame: pd.DataFrame, columns: Columns, modality: Modality, rows: NDArray[np.int_], where: str,
@@ -233,13 +241,18 @@ def _item_name(source: Any, where: str, row: int) -> str:
     return f"{source} ({where}, row {row + 1})" if isinstance(source, Path) else f"{where}, row {row + 1}"
 
 
-def _numbers(part: pd.DataFrame, features: Sequence[str], rows: NDArray[np.int_], where: str) -> NDArray[np.float64]:
+def _as_numbers(column: Any) -> NDArray[np.float64]:
+    """The column as float64, NaN where a cell is no number."""
     import pandas as pd
 
+    numbers: Any = pd.to_numeric(column, errors="coerce")
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _numbers(part: pd.DataFrame, features: Sequence[str], rows: NDArray[np.int_], where: str) -> NDArray[np.float64]:
     out = np.empty((len(part), len(features)))
     for at, name in enumerate(features):
-        column: Any = pd.to_numeric(part[name], errors="coerce")
-        out[:, at] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        out[:, at] = _as_numbers(part[name])
         bad = np.flatnonzero(~np.isfinite(out[:, at]))
         if len(bad):
             value = part[name].iloc[bad[0]]
@@ -250,7 +263,8 @@ def _numbers(part: pd.DataFrame, features: Sequence[str], rows: NDArray[np.int_]
     return out
 
 
-def _targets(part: pd.DataFrame, columns: Columns, where: str) -> tuple[Task, NDArray[Any]]:
+def _targets(part: pd.DataFrame, columns: Columns, where: str, skipped: Skipped | None) -> tuple[Task, NDArray[Any]]:
+    """The task and the targets; with `skipped`, declared classes without items are left out and counted there."""
     if columns.target is not None or (columns.task == "regression" and columns.label):
         name = columns.target or "".join(columns.label)
         return encode_numbers(part[name].tolist(), where=f"{where}, column {name!r}")
@@ -261,9 +275,17 @@ def _targets(part: pd.DataFrame, columns: Columns, where: str) -> tuple[Task, ND
     place = f"{where}, column {name!r}"
     cells = part[name].tolist()
     if columns.task == "multilabel":
-        return encode_label_sets([_names_in(cell, columns) for cell in cells], where=place)
-    classes = columns.classes or None
-    return encode_classes(cells if classes is None else np.asarray(cells), where=place, classes=classes)
+        sets = [_names_in(cell, columns) for cell in cells]
+        return encode_label_sets(sets, where=place, classes=columns.classes or None)
+    if not columns.classes:
+        return encode_classes(cells, where=place)
+    codes, names = np.asarray(cells), list(columns.classes)
+    if skipped is not None and codes.dtype.kind in "iu" and codes.min() >= 0:
+        used, codes = np.unique(codes, return_inverse=True)
+        for code in sorted(set(range(len(names))) - set(used.tolist())):
+            skipped.add("a class without items", f"class {names[code]!r}: no items")
+        names = [names[code] for code in used]
+    return encode_classes(codes, where=place, classes=names)
 
 
 def _names_in(cell: Any, columns: Columns) -> list[str]:

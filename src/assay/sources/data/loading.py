@@ -6,6 +6,9 @@ A relative path is looked for beside the study file (`root`) first, then in the 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +43,19 @@ def load_data(data: str | DataRef, *, offline: bool | None = None, root: str | P
     if ref.source not in DATA_SOURCES:
         raise UnknownNameError("data source", ref.source, DATA_SOURCES, where=repr(ref.uri))
     found = replace(ref, name=_beside(ref.name, root))
-    dataset = DATA_SOURCES[ref.source](found, offline=_offline() if offline is None else offline)
+    with importable(Path(root or ".").resolve()) if ref.source == "py" else nullcontext():
+        dataset = DATA_SOURCES[ref.source](found, offline=_offline() if offline is None else offline)
     return replace(dataset, ref=replace(dataset.ref, name=ref.name))
+
+
+@contextmanager
+def importable(folder: Path) -> Generator[None]:
+    """While it lasts, modules that lie in the folder can be imported; installed ones come first."""
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _beside(name: str, root: str | Path | None) -> str:

@@ -124,7 +124,7 @@ def check_classes(counts: NDArray[np.int_], names: Sequence[str], where: str) ->
     empty = [names[int(code)] for code in np.flatnonzero(counts == 0)]
     if empty:
         raise DataError(
-            f"{where}: class {empty[0]!r} has no items{_and_more(len(empty) - 1)}; leave it out of the classes"
+            f"{where}: class {empty[0]!r} has no items{_and_more(len(empty) - 1)}; leave it out, or add bad=skip"
         )
     if len(names) == 1:
         raise DataError(f"{where}: all {n:,} items are of class {names[0]!r}; at least two are needed")
@@ -164,13 +164,16 @@ def encode_numbers(values: Sequence[Any] | NDArray[Any], *, where: str) -> tuple
     return Task(kind="regression"), numbers
 
 
-def encode_label_sets(sets: Sequence[Iterable[str]], *, where: str) -> tuple[Task, NDArray[np.int64]]:
+def encode_label_sets(sets: Sequence[Iterable[str]], *, where: str,
+                      classes: Sequence[str] | None = None) -> tuple[Task, NDArray[np.int64]]:  # fmt: skip
     """The multilabel task and its (n, c) 0/1 targets, from the label names of each row.
+
+    `classes` gives all names in their order, where the data state them.
 
     Raises:
         DataError: when fewer than two labels occur.
     """
-    names = sort_names(name for row in sets for name in row)
+    names = tuple(classes) if classes else sort_names(name for row in sets for name in row)
     at = {name: code for code, name in enumerate(names)}
     table = np.zeros((len(sets), len(names)), dtype=np.int64)
     for row, present in enumerate(sets):

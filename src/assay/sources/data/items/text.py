@@ -7,7 +7,6 @@ encodings would read the file.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataError
+from assay.sources.data.items.rows import Rows
 from assay.sources.data.targets import show_rows
 
 _BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
-_CANDIDATES = ("gb18030", "shift_jis", "cp1251", "cp1252", "latin-1")
+_LETTERS = ("cp1252", "latin-1")  # a few letters among ASCII
+_SCRIPTS = ("gb18030", "shift_jis", "cp1251")  # whole words beyond ASCII
 
 
 def check_encoding(path: Path, encoding: str) -> None:
@@ -57,7 +58,8 @@ def _encoding_message(path: Path, encoding: str, at: int, line: int) -> str:
         file.seek(max(at - 32, 0))
         around = file.read(96)
     marked = [name for mark, name in _BOMS if head.startswith(mark)][:1]
-    fitting = marked or [name for name in _CANDIDATES if _decodes(around, name)][:2]
+    likely = _LETTERS if sum(byte > 127 for byte in around) <= len(around) / 4 else _SCRIPTS
+    fitting = marked or [name for name in likely if _decodes(around, name)][:2] or ["latin-1"]
     byte = around[at - max(at - 32, 0)] if at - max(at - 32, 0) < len(around) else 0
     hint = " or ".join(f"encoding={name}" for name in fitting)
     return (
@@ -78,12 +80,12 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return False
 
 
-def empty_texts(texts: Sequence[Any] | NDArray[Any]) -> NDArray[np.int_]:
+def empty_texts(texts: Rows | NDArray[Any]) -> NDArray[np.int_]:
     """Positions of texts that are missing or hold nothing but white space."""
-    return np.flatnonzero([not isinstance(text, str) or not text.strip() for text in texts])
+    return np.flatnonzero([not isinstance(texts[row], str) or not texts[row].strip() for row in range(len(texts))])
 
 
-def check_texts(texts: Sequence[Any] | NDArray[Any], *, where: str) -> None:
+def check_texts(texts: Rows | NDArray[Any], *, where: str) -> None:
     """Refuse empty texts.
 
     Raises:
