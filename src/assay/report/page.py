@@ -29,7 +29,8 @@ from assay.report.words import writable
 LIMIT_BYTES = 2_000_000
 """A page is smaller than this: rows are left out of tables and figures, and said to be, until it is."""
 _SCRIPTS = ("charts.js", "tables.js", "weights.js")
-_ROOM = ((tables.MOST_ROWS, figures.MOST_ROWS), (400, 600), (150, 300), (50, 120), (20, 40))
+_ROOM = ((tables.MOST_ROWS, figures.MOST_ROWS), (300, figures.MOST_ROWS), (300, 700), (120, 300), (40, 120),
+         (20, 40))  # fmt: skip
 
 
 def render(assessments: Sequence[Assessment], *, run: RunSummary | None = None) -> str:
@@ -95,7 +96,7 @@ def _render(page: sections.Page) -> str:
     return environment().get_template("page.html.j2").render(
         page=page, version=__version__, config=palette.vega_config(), policy=_policy(scripts), style=Markup(style()),  # noqa: S704  ours
         scripts=[Markup(script) for script in scripts],  # noqa: S704  our own files and Vega's bundle
-        has_caveats=bool(page.notes) or any(section.assessment.caveats for section in page.sections),
+        has_run=page.has_run, has_caveats=page.has_caveats,
     )  # fmt: skip
 
 

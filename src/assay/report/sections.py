@@ -88,6 +88,17 @@ class Page(NamedTuple):
     notes: Sequence[str]
 
     @property
+    def has_run(self) -> bool:
+        """Whether anything is known of what was run."""
+        told = any(section.inputs or section.cost for section in self.sections)
+        return told or any((self.models, self.data, self.cost, self.environment))
+
+    @property
+    def has_caveats(self) -> bool:
+        """Whether there is anything to be careful about."""
+        return bool(self.notes) or any(section.assessment.caveats for section in self.sections)
+
+    @property
     def sections(self) -> list[Section]:
         """All assessments, in the order of the page."""
         return [*self.lead, *self.others]

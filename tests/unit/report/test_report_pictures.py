@@ -73,6 +73,31 @@ def test_an_interval_without_ends_reaches_the_edge():
     assert "unknown: one run" in layout.rows[2]["tip"]
 
 
+def test_an_axis_shows_what_tells_names_apart():
+    """What all names share, up to a dividing sign, is left out and told; names are never confused by that."""
+    models = [f"timm:{name}.augreg_in1k" for name in ("vit_tiny", "vit_base", "deit")]
+    rows = [{"y": model, "x": 1.0} for model in models]
+    layout = intervals.lay_out(_figure("intervals", rows), 100)
+    few = intervals.lay_out(_figure("intervals", rows[:2]), 100)
+    mixed = intervals.lay_out(_figure("intervals", [*rows, {"y": "majority", "x": 0.1}]), 100)
+
+    assert layout.names == ["vit_tiny", "vit_base", "deit"]
+    assert layout.notes == ("Names are shown without “timm:” and “.augreg_in1k”, which all of them share.",)
+    assert layout.rows[0]["tip"].startswith("timm:vit_tiny.augreg_in1k")
+    assert few.names == models[:2]
+    assert mixed.names == [*models, "majority"]
+
+
+def test_a_crowd_of_points_names_its_front_only():
+    """Beyond twenty points only those of the front are named, or the highest where there is no front."""
+    rows = [{"x": i, "y": i % 7, "n": f"m{i}", "f": i in (3, 4)} for i in range(30)]
+    fronted = scatter.lay_out(_figure("scatter", rows, options={"label": "n", "front": "f"}), 100)
+    plain = scatter.lay_out(_figure("scatter", rows, options={"label": "n"}), 100)
+
+    assert [row["words"] for row in fronted.rows if row["words"]] == ["m3", "m4"]
+    assert len([row for row in plain.rows if row["words"]]) == 8
+
+
 def test_a_baseline_far_below_does_not_press_the_leaders_together():
     """Where ordered rows reach far beyond the leaders, the axis shows these; others are numbers, and a note says so."""
     values = [0.95, 0.94, 0.93, 0.92, 0.3, 0.1]

@@ -31,12 +31,12 @@ def lay_out(figure: Figure, limit: int) -> Bars:
     spans = [reading.span(row, figure.x, figure.low, figure.high) for row in rows]
     rule = reading.number(figure.options.get("rule"))
     numbers = [*(end for found in spans for end in found), rule]
-    low, high = reading.domain([*numbers, 0.0], pad=0.12)
+    low, high = reading.domain([*numbers, 0.0], pad=0.02)
     ends = (low if min(value or 0.0 for value in numbers) < 0 else 0.0, high)
-    found = reading.levels(rows, figure.colour)
+    found, named = reading.levels(rows, figure.colour), reading.names(rows, figure.y)
     drawn: list[Drawn] = [
         {
-            "y": reading.label(row.get(figure.y)), "x": value, "low": low, "high": high,
+            "y": named.of(row, figure.y), "x": value, "low": low, "high": high,
             "c": found.of(row, figure.colour),
             "level": reading.label(row.get(figure.colour)) if figure.colour else "",
             "words": "unknown" if value is None else show_any_number(value, figure.x),
@@ -47,7 +47,8 @@ def lay_out(figure: Figure, limit: int) -> Bars:
     names = list(dict.fromkeys(row["y"] for row in drawn))
     lanes = list(found.colours) if len(names) < len(drawn) else []
     return Bars(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                str(figure.options.get("rule_label", "")), lanes, found.keys("bar"), notes)  # fmt: skip
+                str(figure.options.get("rule_label", "")), lanes, found.keys("bar"),
+                (*named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Bars) -> Drawing:
@@ -62,13 +63,23 @@ def draw(layout: Bars) -> Drawing:
     size = parts.step(len(layout.names)) * (1 + 0.5 * max(len(layout.lanes) - 1, 0))
     thick = min(14.0, 0.5 * size) if not layout.lanes else min(10.0, 0.7 * size / len(layout.lanes))
     bars = base.mark_bar(height=thick, opacity=0.78, cornerRadiusEnd=2).encode(
-        x=parts.quantity(alt.X, "x", layout.title, layout.ends), y=y, color=parts.colour(), tooltip="tip:N", **lane
+        x=parts.quantity(alt.X, "x", layout.title, layout.ends, room=True),
+        y=y,
+        color=parts.colour(),
+        tooltip="tip:N",
+        **lane,
     )
     whiskers = base.mark_rule(strokeWidth=1.5, color=ink("ink")).encode(
-        x=parts.quantity(alt.X, "low", layout.title, layout.ends), x2="high:Q", y=y, tooltip="tip:N", **lane
+        x=parts.quantity(alt.X, "low", layout.title, layout.ends, room=True), x2="high:Q", y=y, tooltip="tip:N", **lane
     )
     words = base.mark_text(align="left", dx=6, fontSize=11, fill=ink("soft")).encode(
-        x=parts.quantity(alt.X, "at", layout.title, layout.ends), y=y, text="words:N", tooltip="tip:N", **lane
+        x=parts.quantity(alt.X, "at", layout.title, layout.ends, room=True),
+        y=y,
+        text="words:N",
+        tooltip="tip:N",
+        **lane,
     )
     layers = [*parts.rule_layers(layout.rule, layout.rule_label), bars, whiskers, words]
-    return Drawing(parts.finish(layers, height=size * len(layout.names), names=layout.names), layout.keys, layout.notes)
+    beside = 12 + round(6.2 * max((len(row["words"]) for row in layout.rows), default=0))
+    spec = parts.finish(layers, height=size * len(layout.names), names=layout.names, beside=beside)
+    return Drawing(spec, layout.keys, layout.notes)

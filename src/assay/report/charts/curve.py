@@ -17,6 +17,7 @@ from assay.report.palette import ink
 from assay.report.words import shorten
 
 HEIGHT = 320
+_AFTER: Any = {"expr": "width - beside"}
 
 
 class Curve(NamedTuple):
@@ -53,11 +54,13 @@ def lay_out(figure: Figure, limit: int) -> Curve:
     x_ends = reading.domain((row["x"] for row in drawn), log=scale == "log", pad=0.01) if numeric else None
     names = list(dict.fromkeys(row["x"] for row in drawn)) if scale == "point" else []
     keys = found.keys()
-    ends = _ends(drawn, y_ends, log_y) if keys else []
+    named = reading.names(rows, figure.colour or "")
+    ends = _ends(drawn, y_ends, log_y, named) if keys else []
     return Curve(_joined(drawn), ends, scale, names,
                  (reading.column_title(figure, "x"), reading.column_title(figure, "y")), x_ends, y_ends, log_y,
                  bool(options.get("points")) or len(drawn) <= 40, rule, str(options.get("rule_label", "")),
-                 (*keys, *_band_key(drawn, keys), *_dash_key(drawn)), notes)  # fmt: skip
+                 (*keys, *_band_key(drawn, keys), *_dash_key(drawn)),
+                 (*named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Curve) -> Drawing:
@@ -80,11 +83,13 @@ def draw(layout: Curve) -> Drawing:
         x=x, y=y, fill=alt.Fill("c:N", scale=None), tooltip="tip:N", opacity=alt.value(1 if layout.points else 0)
     )
     layers = [*parts.rule_layers(layout.rule, layout.rule_label, "y"), band, lines, points]
-    beside = 8
+    beside = 0
     if layout.ends:
         beside = 14 + round(6.4 * max(len(row["words"]) for row in layout.ends))
-        words = parts.chart(layout.ends).mark_text(align="left", dx=8, fontSize=12, opacity={"expr": "ends"})
-        layers.append(words.encode(x=alt.value("width"), y=y, text="words:N", color=parts.colour()))
+        words = parts.chart(layout.ends).mark_text(
+            align="left", dx=8, fontSize=12, x=_AFTER, text={"expr": "beside > 0 ? datum.words : ''"}
+        )
+        layers.append(words.encode(y=y, color=parts.colour()))
     return Drawing(parts.finish(layers, height=HEIGHT, beside=beside), layout.keys, layout.notes)
 
 
@@ -93,12 +98,12 @@ def _x_axis(layout: Curve) -> Any:
 
     title = layout.titles[0]
     if layout.scale == "utc":
-        return alt.X("x:T", scale=alt.Scale(type="utc"), axis=alt.Axis(title=title or None))
+        return alt.X("x:T", scale=alt.Scale(type="utc", rangeMax=_AFTER), axis=alt.Axis(title=title or None))
     if layout.x_ends is None:
         scale = alt.Scale(domain=layout.x_values)
         turned = parts.turned_labels(layout.x_values, below=True)
         return alt.X("x:O", sort=None, scale=scale, axis=alt.Axis(title=title or None, **turned))
-    return parts.quantity(alt.X, "x", title, layout.x_ends, log=layout.scale == "log")
+    return parts.quantity(alt.X, "x", title, layout.x_ends, log=layout.scale == "log", room=True)
 
 
 def _point(row: Row, figure: Figure, scale: str, found: reading.Levels, log_y: bool) -> Drawn | None:
@@ -168,7 +173,7 @@ def _dated(rows: list[Drawn]) -> list[Drawn]:
     return sorted(rows, key=lambda row: places[row["x"]])
 
 
-def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool) -> list[Drawn]:
+def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool, named: reading.Names) -> list[Drawn]:
     """A label for each coloured line at the height of its last value, moved apart where they would overlap."""
     last = {row["line"]: row for row in rows if row["y"] is not None and row["c"] != ink("muted")}
     to = math.log if log else float
@@ -179,7 +184,7 @@ def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool) -> list[Drawn
     for row in sorted(last.values(), key=lambda row: row["y"]):
         at = max(to(row["y"]), room)
         room = at + 15 * per_pixel
-        placed.append({"at": at, "c": row["c"], "words": shorten(row["line"], 22)})
+        placed.append({"at": at, "c": row["c"], "words": shorten(named.short.get(row["line"], row["line"]), 26)})
     excess = max(0.0, room - 15 * per_pixel - high)
     return [{"y": math.exp(row["at"] - excess) if log else row["at"] - excess, "c": row["c"], "words": row["words"]}
             for row in placed]  # fmt: skip

@@ -38,21 +38,22 @@ def lay_out(figure: Figure, limit: int) -> Heatmap:
     diverging = figure.options.get("scheme") == "diverging"
     edges = step_edges([value for value in values if value is not None], diverging=diverging)
     family = "d" if diverging else "s"
+    named = reading.names(rows, figure.y)
     drawn: list[Drawn] = []
     for row, value in zip(rows, values, strict=True):
         at = None if value is None else f"{family}{min(int(np.searchsorted(edges[1:-1], value, 'right')), STEPS - 1)}"
         drawn.append({
-            "x": reading.label(row.get(figure.x)), "y": reading.label(row.get(figure.y)),
+            "x": reading.label(row.get(figure.x)), "y": named.of(row, figure.y),
             "c": ink(at) if at else ink("panel"), "ink": ink(f"{at}-ink") if at else ink("muted"),
             "words": "?" if value is None else show_any_number(value, column), "tip": reading.tip(row, figure.y),
         })  # fmt: skip
     columns = list(dict.fromkeys(row["x"] for row in drawn))
-    points = [{"x": reading.label(point.get("x")), "y": reading.label(point.get("y"))}
+    points = [{"x": reading.label(point.get("x")), "y": named.of(point, "y")}
               for point in figure.options.get("points", ())]  # fmt: skip
     text = bool(figure.options.get("text", len(columns) <= 14))
     return Heatmap(drawn, points, columns, list(dict.fromkeys(row["y"] for row in drawn)),
                    (reading.column_title(figure, "x"), reading.column_title(figure, "y")), text,
-                   _keys(edges, family, column, None in values), notes)  # fmt: skip
+                   _keys(edges, family, column, None in values), (*named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Heatmap) -> Drawing:
@@ -78,7 +79,9 @@ def draw(layout: Heatmap) -> Drawing:
     if layout.points:
         frames = parts.chart(layout.points).mark_rect(fill=None, stroke=ink("ink"), strokeWidth=2, cornerRadius=1)
         layers.append(frames.encode(x=x, y=y))
-    return Drawing(parts.finish(layers, height=size * len(layout.names), names=layout.names), layout.keys, layout.notes)
+    least = 14 * len(layout.columns)
+    spec = parts.finish(layers, height=size * len(layout.names), names=layout.names, least=least)
+    return Drawing(spec, layout.keys, layout.notes)
 
 
 def step_edges(values: Sequence[float], *, diverging: bool) -> list[float]:

@@ -41,11 +41,11 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
     spans = [reading.span(row, figure.x, figure.low, figure.high) for row in rows]
     rule = reading.number(figure.options.get("rule"))
     ends = _focus(spans) or reading.domain([*(end for found in spans for end in found), rule], log=log)
-    found = reading.levels(rows, figure.colour)
+    found, named = reading.levels(rows, figure.colour), reading.names(rows, figure.y)
     drawn: list[Drawn] = []
     for row, placed, band in zip(rows, spans, _bands(rows, figure), strict=True):
         drawn.append({
-            "y": reading.label(row.get(figure.y)), "c": found.of(row, figure.colour),
+            "y": named.of(row, figure.y), "c": found.of(row, figure.colour),
             "level": reading.label(row.get(figure.colour)) if figure.colour else "", "band": band,
             "tip": reading.tip(row, figure.y), **_within(placed, ends, isinstance(row.get(figure.x), Estimate)),
         })  # fmt: skip
@@ -56,7 +56,8 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
     names = list(dict.fromkeys(row["y"] for row in drawn))
     lanes = list(found.colours) if len(names) < len(drawn) else []
     return Intervals(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                     str(figure.options.get("rule_label", "")), log, lanes, found.keys("bar"), notes)  # fmt: skip
+                     str(figure.options.get("rule_label", "")), log, lanes, found.keys("bar"),
+                     (*named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Intervals) -> Drawing:

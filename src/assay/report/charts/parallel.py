@@ -21,9 +21,11 @@ from assay.report.words import heading, shorten, show, show_any_number
 
 
 class Parallel(NamedTuple):
-    """What is drawn: `rows` have line, dim, at (0 to 1), c, w and tip; `marks` are the words along the axes."""
+    """What is drawn: `rows` have line, dim, at (0 to 1) and c; `marks` are the words along the axes."""
 
     rows: list[Drawn]
+    tips: list[Drawn]
+    """What the pointer says of each line, once a line."""
     marks: list[Drawn]
     dims: list[str]
     keys: tuple[Key, ...]
@@ -46,12 +48,13 @@ def lay_out(figure: Figure, limit: int) -> Parallel:
         for line, i in enumerate(order):
             if places[i] is not None:
                 at = _step(values[i], edges)
-                drawn.append({"line": line, "dim": heading(dim), "at": places[i], "tip": reading.tip(rows[i], ""),
+                drawn.append({"line": line, "dim": heading(dim), "at": places[i],
                               "c": ink("muted") if at is None else ink(f"s{max(at, 1)}")})  # fmt: skip
     keys = tuple(Key(text, ink(f"s{at}"), "line") for at, text in (
         (1, f"{heading(column)} {show_any_number(edges[0], column)}"),
         (STEPS - 1, show_any_number(edges[-1], column))))  # fmt: skip
-    return Parallel(drawn, marks, [heading(dim) for dim in dims], keys, notes)
+    tips: list[Drawn] = [{"line": line, "tip": reading.tip(rows[i], "")} for line, i in enumerate(order)]
+    return Parallel(drawn, tips, marks, [heading(dim) for dim in dims], keys, notes)
 
 
 def draw(layout: Parallel) -> Drawing:
@@ -59,15 +62,18 @@ def draw(layout: Parallel) -> Drawing:
     import altair as alt
 
     axis = alt.Axis(title=None, orient="top", grid=True, **parts.turned_labels(layout.dims))
-    x = alt.X("dim:N", sort=None, axis=axis, scale=alt.Scale(type="point", domain=layout.dims, padding=0.35))
+    x = alt.X("dim:N", sort=None, axis=axis, scale=alt.Scale(type="point", domain=layout.dims, padding=0.5))
     y = alt.Y("at:Q", axis=None, scale=alt.Scale(domain=[-0.06, 1.06], nice=False))
     base = parts.chart(layout.rows)
     lines = base.mark_line(strokeWidth=1.6, opacity=0.75).encode(x=x, y=y, detail="line:N", color=parts.colour())
-    points = base.mark_point(size=60, opacity=0).encode(x=x, y=y, tooltip="tip:N")
+    tips = alt.LookupData(data=alt.Data(values=layout.tips), key="line", fields=["tip"])
+    points = base.transform_lookup("line", from_=tips).mark_point(size=60, opacity=0).encode(x=x, y=y, tooltip="tip:N")
+    room = f"plot / {max(len(layout.dims), 1)}"
+    fits: dict[str, Any] = {"opacity": {"expr": f"{room} > 40 ? 1 : 0"}, "limit": {"expr": f"{room} - 6"}}
     words = parts.chart(layout.marks).mark_text(
-        fontSize=11, fill=ink("ink"), stroke=ink("paper"), strokeWidth=5, strokeOpacity=0.9
+        fontSize=11, fill=ink("ink"), stroke=ink("paper"), strokeWidth=5, strokeOpacity=0.9, **fits
     )  # Twice: a wide stroke of paper below, then the words, so that lines behind them do not hurt reading.
-    plain = parts.chart(layout.marks).mark_text(fontSize=11, fill=ink("ink"))
+    plain = parts.chart(layout.marks).mark_text(fontSize=11, fill=ink("ink"), **fits)
     layers = [lines, words.encode(x=x, y=y, text="words:N"), plain.encode(x=x, y=y, text="words:N"), points]
     return Drawing(parts.finish(layers, height=320), layout.keys, layout.notes)
 

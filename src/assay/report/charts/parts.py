@@ -31,11 +31,13 @@ SHORT_LABEL = (
 def turned_labels(names: Sequence[str], *, below: bool = False) -> dict[str, Any]:
     """Settings of a horizontal axis of names: upright where they fit side by side, turned where they do not."""
     longest = min(max((len(name) for name in names), default=1), 24)
-    tight = f"plot / {max(len(names), 1)} < {6.4 * longest + 8:.0f}"
+    room = f"plot / {max(len(names), 1)}"
+    tight = f"{room} < {6.4 * longest + 8:.0f}"
     side, base = ("right", "top") if below else ("left", "bottom")
     return {
         "labelExpr": SHORT_LABEL.replace("chars", "24"),
-        "labelAngle": {"expr": f"{tight} ? -50 : 0"},
+        "labelAngle": {"expr": f"{room} < 30 && {tight} ? -90 : {tight} ? -50 : 0"},
+        "labelOverlap": False,
         "labelAlign": {"expr": f"{tight} ? '{side}' : 'center'"},
         "labelBaseline": {"expr": f"{tight} ? 'middle' : '{base}'"},
     }  # fmt: skip
@@ -56,15 +58,19 @@ def category(order: Sequence[str]) -> alt.Y:
     return alt.Y("y:N", sort=None, axis=axis, scale=alt.Scale(domain=list(order)))
 
 
-def quantity(channel: type[Any], field: str, title: str, ends: tuple[float, float], *, log: bool = False) -> Any:
-    """A numeric axis with its ends fixed by us, so that every layer shares it."""
+def quantity(
+    channel: type[Any], field: str, title: str, ends: tuple[float, float], *, log: bool = False, room: bool = False
+) -> Any:
+    """A numeric axis whose ends we fix, so that every layer shares it; `room` keeps place for words after it."""
     import altair as alt
 
+    shared: dict[str, Any] = {"domain": list(ends), "nice": False}
+    if room:
+        shared["rangeMax"] = {"expr": "width - beside"}
     if not log:
-        scale = alt.Scale(domain=list(ends), nice=False, zero=False)
-        return channel(f"{field}:Q", scale=scale, axis=alt.Axis(title=title or None))
+        return channel(f"{field}:Q", scale=alt.Scale(zero=False, **shared), axis=alt.Axis(title=title or None))
     axis = alt.Axis(title=title or None, values=round_numbers(ends), format="~s" if ends[0] >= 1 else "~g")
-    return channel(f"{field}:Q", scale=alt.Scale(type="log", domain=list(ends), nice=False), axis=axis)
+    return channel(f"{field}:Q", scale=alt.Scale(type="log", **shared), axis=axis)
 
 
 def round_numbers(ends: tuple[float, float]) -> list[float]:
@@ -101,23 +107,26 @@ def rule_layers(value: float | None, text: str, channel: str = "x") -> list[Any]
     return [line, words.encode(y=at, x=alt.value(2), text="text:N")]
 
 
-def finish(layers: Sequence[Any], *, height: float, names: Sequence[str] = (), beside: int = 8) -> dict[str, Any]:
+def finish(
+    layers: Sequence[Any], *, height: float, names: Sequence[str] = (), beside: int = 0, least: int = 0
+) -> dict[str, Any]:
     """The layers as one specification whose width the page sets.
 
-    `names` stand left of the plot, and `beside` is the room in pixels that labels right of it need. Three signals are
-    for the page to set from its own width: `chars`, the most characters of a name; `plot`, about how wide the plot
-    is; `ends`, whether there is room for the labels beside it.
+    `names` stand left of the plot; `beside` is the room in pixels that words at the right of it need; `least` is the
+    width below which the plot is scrolled instead of pressed together. Three signals are for the page to set from its
+    own width: `chars`, the most characters of a name; `plot`, about how wide the plot is; `beside`, zero where there
+    is no room for it.
     """
     import altair as alt
 
     spec = alt.layer(*layers).to_dict()
     for part in ("config", "$schema"):
         spec.pop(part, None)
-    signals = {"chars": 34, "plot": 520, "ends": 1}
+    signals = {"chars": 34, "plot": 520, "beside": beside}
     return {
         **spec, "width": 720, "height": height,
         "params": [*({"name": name, "value": value} for name, value in signals.items()), *spec.pop("params", [])],
-        "padding": {"left": 4, "top": 22, "right": beside, "bottom": 4},
+        "padding": {"left": 4, "top": 22, "right": 8, "bottom": 4},
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "usermeta": {"beside": beside, "names": max((len(name) for name in names), default=0)},
+        "usermeta": {"beside": beside, "least": least, "names": max((len(name) for name in names), default=0)},
     }  # fmt: skip

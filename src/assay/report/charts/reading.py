@@ -7,6 +7,7 @@ user's column name as a path.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -74,6 +75,44 @@ def label(value: Any) -> str:
     return show(value) or "–"
 
 
+class Names(NamedTuple):
+    """The names of a picture's rows as its axis shows them."""
+
+    short: Mapping[str, str]
+    notes: tuple[str, ...]
+    """What was left out of all of them, if anything was."""
+
+    def of(self, row: Row, column: str) -> str:
+        """The name of a row."""
+        name = label(row.get(column))
+        return self.short.get(name, name)
+
+
+def names(rows: Sequence[Row], column: str) -> Names:
+    """The names in a column, without what all of them begin and end with, so that an axis shows what differs.
+
+    Of `timm:vit_tiny.augreg`, `timm:vit_base.augreg` and `timm:deit.augreg`, `vit_tiny`, `vit_base` and `deit` are
+    shown. What is left out reaches to a dividing sign. Fewer than three names stay whole.
+    """
+    distinct = list(dict.fromkeys(label(row.get(column)) for row in rows))
+    if len(distinct) < 3:
+        return Names({}, ())
+    head = _common(distinct)
+    tail = _common([name[len(head) :][::-1] for name in distinct])[::-1]
+    cut = {name: name[len(head) : len(name) - len(tail)] for name in distinct}
+    shared = " and ".join(f"“{part}”" for part in (head, tail) if part)
+    if not shared or not all(cut.values()):
+        return Names({}, ())
+    return Names(cut, (f"Names are shown without {shared}, which all of them share.",))
+
+
+def _common(names: Sequence[str]) -> str:
+    """What all names begin with, up to and with the last dividing sign in it."""
+    shared = os.path.commonprefix(list(names))  # noqa: RUF071  character by character is meant
+    at = max((shared.rfind(sign) for sign in ":/."), default=-1)
+    return shared[: at + 1]
+
+
 def tip(row: Row, first: str, skip: Iterable[str] = (), limit: int = 10) -> str:
     """What the pointer shows of a row: the name, then a line a column."""
     lines = [label(row[first])] if first in row else []
@@ -107,7 +146,7 @@ class Levels(NamedTuple):
             return ()
         rest = len(self.colours) - len(self.named)
         keys = tuple(Key(f"{self.prefix}{level}", self.colours[level], mark) for level in self.named)
-        return (*keys, Key(f"{rest} more", ink("muted"), mark)) if rest else keys
+        return (*keys, Key(f"{rest} more", ink("muted"), f"{mark} rest")) if rest else keys
 
     def shape_keys(self) -> tuple[Key, ...]:
         """The key of a picture whose points have shapes."""

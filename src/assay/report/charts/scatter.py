@@ -37,6 +37,7 @@ def lay_out(figure: Figure, limit: int) -> Scatter:
     rows, notes = reading.thinned(figure.rows, limit)
     placed = [row for row in rows if _placed(row, figure, log_x, log_y)]
     found = reading.levels(placed, figure.colour)
+    named = reading.names(placed, str(options.get("label") or ""))
     name, front = str(options.get("label") or ""), str(options.get("front") or "")
     drawn: list[Drawn] = []
     for row in placed:
@@ -44,12 +45,13 @@ def lay_out(figure: Figure, limit: int) -> Scatter:
         drawn.append({
             "x": x, "y": y, "low": None if log_y and (low or 0) <= 0 else low, "high": high,
             "c": found.of(row, figure.colour), "shape": found.shape(row, figure.colour),
-            "words": shorten(reading.label(row[name]), 30) if name in row else "",
+            "words": shorten(named.of(row, name), 30) if name in row else "",
             "front": bool(row.get(front)), "tip": reading.tip(row, name if name in row else ""),
         })  # fmt: skip
     if len(drawn) < len(rows):
         notes = (*notes, f"Not drawn, for want of a value on both axes: {len(rows) - len(drawn):,}.")
     drawn.sort(key=lambda row: (not row["front"], row["x"] if row["front"] else 0))
+    _name_few(drawn)
     x_ends = reading.domain((row["x"] for row in drawn), log=log_x, pad=0.05)
     for row in drawn:
         row["side"] = "right" if _share(row["x"], x_ends, log_x) > 0.6 else "left"
@@ -58,7 +60,8 @@ def lay_out(figure: Figure, limit: int) -> Scatter:
     return Scatter(drawn, (reading.column_title(figure, "x"), reading.column_title(figure, "y")),
                    x_ends,
                    reading.domain([*ends, rule], log=log_y, pad=0.06), (log_x, log_y), rule,
-                   str(options.get("rule_label", "")), found.shape_keys(), notes)  # fmt: skip
+                   str(options.get("rule_label", "")), found.shape_keys(),
+                   (*named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Scatter) -> Drawing:
@@ -86,6 +89,15 @@ def draw(layout: Scatter) -> Drawing:
     if any(row["words"] for row in layout.rows):
         layers.append(names)
     return Drawing(parts.finish(layers, height=340), layout.keys, layout.notes)
+
+
+def _name_few(rows: list[Drawn], most: int = 20) -> None:
+    """Beyond `most` points only those of the front keep their names, or the eight highest where there is no front."""
+    if len(rows) <= most:
+        return
+    front = [row for row in rows if row["front"]] or sorted(rows, key=lambda row: -row["y"])[:8]
+    for row in rows:
+        row["words"] = row["words"] if row in front else ""
 
 
 def _placed(row: Row, figure: Figure, log_x: bool, log_y: bool) -> bool:

@@ -48,7 +48,7 @@ def lay_out(figure: Figure, limit: int) -> Waterfall:
         drawn.append(_total(str(options["end"]), at))
     names = [row["y"] for row in drawn]
     joints = [{"y": a["y"], "y2": b["y"], "x": a["stop"]} for a, b in pairwise(drawn)]
-    ends = reading.domain((row[end] for row in drawn for end in ("start", "stop", "low", "high")), pad=0.14)
+    ends = reading.domain((row[end] for row in drawn for end in ("start", "stop", "low", "high")), pad=0.03)
     for row in drawn:
         row["at"] = max(value for value in (row["start"], row["stop"], row["high"]) if value is not None)
     return Waterfall(drawn, joints, names, reading.column_title(figure, "x"), ends)
@@ -62,7 +62,7 @@ def draw(layout: Waterfall) -> Drawing:
     y = parts.category(layout.names)
 
     def x(field: str) -> alt.X:
-        return parts.quantity(alt.X, field, layout.title, layout.ends)
+        return parts.quantity(alt.X, field, layout.title, layout.ends, room=True)
 
     joints = parts.chart(layout.joints).mark_rule(color=ink("strong"), strokeWidth=1)
     bars = base.transform_filter("!datum.total && datum.known").mark_bar(height=14, opacity=0.8, cornerRadius=1)
@@ -76,7 +76,9 @@ def draw(layout: Waterfall) -> Drawing:
         totals.encode(x=x("stop"), y=y, tooltip="tip:N"),
         words.encode(x=x("at"), y=y, text="words:N", tooltip="tip:N"),
     ]
-    return Drawing(parts.finish(layers, height=parts.step(len(layout.names)) * len(layout.names), names=layout.names))
+    beside = 14 + round(6.6 * max((len(row["words"]) for row in layout.rows), default=0))
+    height = parts.step(len(layout.names)) * len(layout.names)
+    return Drawing(parts.finish(layers, height=height, names=layout.names, beside=beside))
 
 
 def signed(value: float) -> str:

@@ -35,16 +35,16 @@
     else say(String(value), event.clientX, event.clientY);
   };
 
-  // Fits a specification to a width: how long names may be, whether there is room beside the plot.
-  const fitted = (spec, width) => {
-    const { beside, names } = spec.usermeta;
-    const chars = width < 480 ? 17 : width < 640 ? 26 : 38;
-    const room = width - beside > 440;
-    const right = room ? beside : 8;
-    const plot = width - 6.6 * Math.min(names, chars) - right - 30;
-    const values = { chars, plot, ends: room ? 1 : 0 };
+  // Fits a specification to a width: how long names may be, whether there is room beside the plot, when to scroll.
+  const fitted = (spec, given) => {
+    const { beside, least, names } = spec.usermeta;
+    const chars = given < 480 ? 19 : Math.round(given * 0.054);
+    const labels = 6.6 * Math.min(names, chars);
+    const kept = beside <= 64 || given - beside > 440 ? beside : 0;
+    const width = Math.max(given, least && Math.ceil(least + labels + 40));
+    const values = { chars, plot: width - labels - kept - 40, beside: kept };
     return {
-      ...spec, width, padding: { ...spec.padding, right },
+      ...spec, width,
       params: spec.params.map((param) => (param.name in values ? { ...param, value: values[param.name] } : param)),
     };
   };
@@ -73,7 +73,8 @@
       chart.view?.finalize();
       chart.view = result.view;
       chart.node.classList.add("drawn");
-      chart.node.closest("figure").classList.toggle("named", fit.padding.right > 8);
+      chart.node.classList.toggle("scrolled", fit.width > width);
+      chart.node.closest("figure").classList.toggle("named", fit.params.some(({ name, value }) => name === "beside" && value > 64));
       part(chart.node);
     } catch (error) {
       chart.node.classList.add("failed");
