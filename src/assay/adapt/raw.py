@@ -50,7 +50,7 @@ def _texts(dataset: Dataset, rows_fit: NDArray[np.int_], rows_all: NDArray[np.in
     fit = list(dataset.load(rows_fit))
     spaced = np.mean([len(text.split()) / max(len(text), 1) for text in fit]) > 0.05
     kind: dict[str, Any] = {} if spaced else {"analyzer": "char", "ngram_range": (1, 2)}
-    vectors = TfidfVectorizer(max_features=VOCABULARY, sublinear_tf=True, dtype=np.float32, **kind).fit(fit)
+    vectors = TfidfVectorizer(max_features=VOCABULARY, sublinear_tf=True, **kind).fit(fit)
     seen = vectors.transform(fit)
     every = vectors.transform(dataset.load(rows_all))
     width = min(TEXT_WIDTH, seen.shape[1] - 1, seen.shape[0] - 1)

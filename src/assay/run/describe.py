@@ -29,7 +29,7 @@ def describe_part(part: TaskPart, study: StudySpec) -> dict[str, Any]:
 
     dataset = part.dataset
     rows = split_rows(part, 0, study, None)
-    duplicates = find_duplicates(dataset, rows)
+    duplicates = find_duplicates(dataset, parts=rows)
     caveats = [*duplicates.sentences(), *[str(note) for note in rows.notes]]
     return {
         "label": part.label, "uri": dataset.ref.uri, "revision": dataset.ref.revision, "modality": dataset.modality,
@@ -116,7 +116,7 @@ def _mistakes_of(folder: RunFolder, data: str, label: str) -> list[Mistake]:
 
 def _items(data: str, ids: Sequence[str]) -> list[Any]:
     """The items themselves, or None for each where the data cannot be loaded any more."""
-    dataset = _reload(data)
+    dataset = reload_data(data)
     if dataset is None:
         return [None] * len(ids)
     position = {str(name): i for i, name in enumerate(dataset.ids)}
@@ -125,7 +125,8 @@ def _items(data: str, ids: Sequence[str]) -> list[Any]:
     return [next(loaded) if name in position else None for name in ids]
 
 
-def _reload(data: str) -> Dataset | None:
+def reload_data(data: str) -> Dataset | None:
+    """The data set behind a run's uri, whole; None where it cannot be loaded any more."""
     from assay.sources.data import load_data
     from assay.spec import DataRef
 

@@ -11,6 +11,8 @@ from assay.ledger import RunFolder
 from assay.ledger.views import candidates_of, data_labels, task_table
 from assay.rng import stream
 
+LEAST_CONFIGURATIONS = 8
+
 RunLens = Callable[..., list[Assessment]]
 
 
@@ -58,4 +60,26 @@ def _headline_metric(folder: RunFolder, data: str) -> str:
     return str(folder.ledger.get("data")[data]["metrics"][0])
 
 
-LENSES: tuple[RunLens, ...] = (sustain,)
+def reuse(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessment]:
+    """How far the models carry, and what that costs."""
+    from assay.run.reuse import assess_reuse
+
+    return [assess_reuse(folder, level=level, rng_seed=rng_seed)]
+
+
+def configure(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessment]:
+    """What tuning bought in this run; needs at least eight configurations.
+
+    Raises:
+        NothingToAssessError: with fewer.
+    """
+    from assay.assess.configurability import configurability
+    from assay.ledger.searches import trials_of_run
+
+    trials = trials_of_run(folder)
+    if len(trials.units().scores) < LEAST_CONFIGURATIONS:
+        raise NothingToAssessError("too few configurations to say what tuning buys")
+    return [configurability(trials, level=level, rng_seed=rng_seed, source=folder.name)]
+
+
+LENSES: tuple[RunLens, ...] = (reuse, configure, sustain)

@@ -257,14 +257,16 @@ def _figures(
                         }
                         for c in mine
                     ],
-                    x="seconds", y="performance", low="low", high="high", x_title="seconds of adaptation",
-                    y_title=metric, options={"label": "model", "log_x": True}, alt=f"Performance against adaptation time on {target}.",
+                    x="seconds", y="performance", low="low", high="high",
+                    x_title="seconds of adaptation", y_title=metric, options={"label": "model", "log_x": True},
+                    alt=f"Performance against adaptation time on {target}.",
                 )
             )  # fmt: skip
         if len(pool.indicators) > 1:
             figures.append(
                 Figure(
-                    name=f"weights_{key_of(target)[:8]}", kind="weights", title=f"Who wins under your weights on {target}",
+                    name=f"weights_{key_of(target)[:8]}", kind="weights",
+                    title=f"Who wins under your weights on {target}",
                     rows=weight_rows(pool), y="model", options={"indicators": list(pool.indicators)},
                     alt="Sliders for the weight of each indicator, and the winner.",
                 )
