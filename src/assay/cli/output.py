@@ -25,6 +25,8 @@ FailIf = Annotated[
     typer.Option("--fail-if", metavar="GATE", help="Exit 1 when this holds, such as 'drop > 3 points'. Repeatable."),
 ]
 
+PLAIN_WIDTH = 150
+
 
 def note(text: str) -> None:
     """Say something to the person on standard error."""
@@ -66,19 +68,23 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]], *, schema: str, js
 
         print_document({"schema": f"assay/{schema}/1", title: [plain(row) for row in rows]})
         return
-    from rich.console import Console
-
     if rows:
-        Console(highlight=False).print(_table(title, rows, limit=200))
+        _console().print(_table(title, rows, limit=200))
     else:
         note(f"no {title}")
 
 
-def _print_words(assessment: Assessment) -> None:
+def _console() -> Any:
+    """A console on standard output; as wide as the terminal, or wide enough for tables where there is none."""
     from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def _print_words(assessment: Assessment) -> None:
     from rich.markup import escape
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = _console()
     console.print(f"[bold]{escape(assessment.verdict)}[/bold]")
     for finding in assessment.findings:
         console.print(f"• {escape(finding.claim)}")

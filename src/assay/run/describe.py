@@ -17,6 +17,7 @@ from assay.ledger import RunFolder
 from assay.ledger.views import data_labels, shown_models
 from assay.report.summary import Mistake, RunSummary
 from assay.run.plan import TaskPart, metrics_for
+from assay.sources.data.duplicates import Duplicates, find_duplicates
 
 MISTAKES = 12
 THUMBNAIL = 96
@@ -25,12 +26,11 @@ THUMBNAIL = 96
 def describe_part(part: TaskPart, study: StudySpec) -> dict[str, Any]:
     """The record of one data set: what it is, how it is split, duplicates across the first draw, what to beware of."""
     from assay.run.runner import split_rows
-    from assay.sources.data.duplicates import find_duplicates
 
     dataset = part.dataset
     rows = split_rows(part, 0, study, None)
     duplicates = find_duplicates(dataset, parts=rows)
-    caveats = [*duplicates.sentences(), *[str(note) for note in rows.notes]]
+    caveats = [*_duplicate_notes(duplicates), *[str(note) for note in rows.notes]]
     return {
         "label": part.label, "uri": dataset.ref.uri, "revision": dataset.ref.revision, "modality": dataset.modality,
         "task": dataset.task.kind, "classes": list(dataset.task.classes), "rows": len(dataset),
@@ -38,6 +38,20 @@ def describe_part(part: TaskPart, study: StudySpec) -> dict[str, Any]:
         "metrics": list(metrics_for(study, dataset.task)), "subtask": part.subtask, "caveats": caveats,
         "notes": {name: str(value) for name, value in dataset.notes.items()},
     }  # fmt: skip
+
+
+def _duplicate_notes(found: Duplicates) -> list[str]:
+    """What the reader must know of copies: across parts they flatter the score, in conflict they cap it."""
+    notes = [
+        f"{row['items']:,} items of {str(row['between']).split(' → ')[-1]} have {row['kind']} copies in "
+        f"{str(row['between']).split(' → ', maxsplit=1)[0]} rows; the score flatters the models by that much."
+        for row in found.rows()
+        if row["items"]
+    ]
+    conflicts = found.exact_conflicts + found.near_conflicts
+    if conflicts:
+        notes.append(f"{conflicts:,} copies carry different labels; no model can get both right.")
+    return notes
 
 
 def summarize(folder: RunFolder, assessments: Sequence[Assessment]) -> RunSummary:

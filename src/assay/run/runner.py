@@ -31,7 +31,8 @@ from assay.run.plan import PlannedTrial, TaskPart, metrics_for, needs_features
 from assay.run.progress import Progress
 from assay.run.states import save_state
 from assay.run.trial import failed, outcome_of
-from assay.sources.data.draws import Split, draw
+from assay.sources.data.draws import draw
+from assay.sources.data.parts import Split
 from assay.store.features import FeatureStore
 
 WAIT_SECONDS = 1.0
