@@ -76,7 +76,7 @@ def choose(model: Model, sample: Sample, planned: int, request: Request) -> tupl
     reference = first.x if request.precision == "float32" else eager_float32(model, batches[0], device)
     best, rates, notes = first, {first.engine: first.rate}, list[str]()
     for name in names[1:]:
-        if _at_best(name, first, planned) >= best.seconds(planned):
+        if _expected(name, model, first, planned) >= best.seconds(planned):
             notes.append(f"{name} was not tried, since it could hardly pay off")
             continue
         try:
@@ -196,10 +196,11 @@ def _offer(
     return None if off is None else {"precision": "bfloat16", "rate": round(half.rate, 2), "difference": off}
 
 
-def _at_best(name: str, eager: Timed, planned: int) -> float:
+def _expected(name: str, model: Model, eager: Timed, planned: int) -> float:
     """Seconds that an engine may be expected to take, from what it usually needs and gains."""
     engine = ENGINES[name]
-    return getattr(engine, "prepare_seconds", 0.0) + planned / (eager.rate * getattr(engine, "typical_gain", 2.0))
+    gain = engine.typical_gain(model) if hasattr(engine, "typical_gain") else 2.0
+    return getattr(engine, "prepare_seconds", 0.0) + planned / (eager.rate * gain)
 
 
 def _finite(number: float) -> float | None:

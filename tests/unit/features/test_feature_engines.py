@@ -112,7 +112,10 @@ class Engine:
 
     def __init__(self, name, *, seconds=0.0, setup=0.0, off=0.0, gain=100.0, fails=None):
         self.name, self.seconds, self.setup, self.off, self.fails = name, seconds, setup, off, fails
-        self.prepare_seconds, self.typical_gain, self.prepared = setup, gain, 0
+        self.prepare_seconds, self.gain, self.prepared = setup, gain, 0
+
+    def typical_gain(self, model):
+        return self.gain
 
     def prepare(self, model, example, *, precision, device):
         self.prepared += 1

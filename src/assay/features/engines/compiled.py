@@ -19,7 +19,10 @@ class CompiledEngine:
 
     name = "compiled"
     prepare_seconds = 60.0
-    typical_gain = 1.5
+
+    def typical_gain(self, model: Model) -> float:  # noqa: ARG002
+        """How many times faster than plain torch it usually is."""
+        return 1.5
 
     def refuses(self, model: Model, *, precision: str, device: str) -> str:  # noqa: ARG002
         """Why this engine cannot serve, or an empty string."""

@@ -16,7 +16,6 @@ class OwnEngine:
 
     name = "model"
     prepare_seconds = 0.0
-    typical_gain = 1.0
 
     def refuses(self, model: Model, *, precision: str, device: str) -> str:  # noqa: ARG002
         """Why this engine cannot serve, or an empty string."""
