@@ -98,8 +98,10 @@ class Study:
         for entry in self.spec.data:
             progress.stage(f"reading {entry.label or entry.uri}")
             parts += task_parts(entry, self._load_data(entry, offline), self.spec)
+        known = folder.ledger.get("data")
         for part in parts:
-            folder.ledger.put("data", part.dataset.ref.uri, describe_part(part, self.spec))
+            described = describe_part(part, self.spec, known=known.get(part.dataset.ref.uri))
+            folder.ledger.put("data", part.dataset.ref.uri, described)
         progress.stage("resolving the models", len(self.spec.models))
         models = self._study_models(offline)
         resolve_models([model for model, _ in models], folder.ledger)
@@ -202,14 +204,15 @@ class Run:
             found += _or_nothing(lambda lens=lens: lens(self.folder, level=level, rng_seed=rng_seed))
         return found
 
-    def report(self, path: str | Path | None = None, *, level: float = 0.95, rng_seed: int = 0) -> Path:
+    def report(self, path: str | Path | None = None, *, assessments: Sequence[Assessment] | None = None,
+               level: float = 0.95, rng_seed: int = 0) -> Path:  # fmt: skip
         """Write the report page, and beside it the same numbers as JSON and CSV; returns the page's path."""
         from assay.report.documents import write_csv, write_json
         from assay.report.page import write_report
         from assay.run.describe import summarize
 
         page = Path(path) if path is not None else self.folder.paths.report
-        assessments = self.assess(level=level, rng_seed=rng_seed)
+        assessments = assessments or self.assess(level=level, rng_seed=rng_seed)
         summary = summarize(self.folder, assessments)
         write_report(assessments, page, run=summary)
         if path is None:

@@ -52,10 +52,11 @@ def finish(
         note(f"{tally.done} trials run, {tally.reused} already there, {tally.failed} failed, {tally.seconds:.1f} s")
         for error in tally.errors:
             note(f"failed: {error}")
-    assessments = result.selection(level=level, rng_seed=rng_seed)
-    page = result.report(html, level=level, rng_seed=rng_seed)
+    assessments = result.assess(level=level, rng_seed=rng_seed)
+    page = result.report(html, assessments=assessments)
     for assessment in assessments:
-        emit(assessment, json=json, html=None, fail_if=fail_if)
+        if assessment.lens == "selection":
+            emit(assessment, json=json, html=None, fail_if=fail_if)
     note(f"report: {page}")
     return 3 if tally is not None and tally.failed else 0
 

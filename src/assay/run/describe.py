@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,26 +16,31 @@ from assay.finding import Assessment
 from assay.ledger import RunFolder
 from assay.ledger.views import data_labels, shown_models
 from assay.report.summary import Mistake, RunSummary
-from assay.run.plan import TaskPart, metrics_for
+from assay.run.plan import TaskPart, metrics_for, split_text
 from assay.sources.data.duplicates import Duplicates, find_duplicates
 
 MISTAKES = 12
 THUMBNAIL = 96
 
 
-def describe_part(part: TaskPart, study: StudySpec) -> dict[str, Any]:
-    """The record of one data set: what it is, how it is split, duplicates across the first draw, what to beware of."""
+def describe_part(part: TaskPart, study: StudySpec, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The record of one data set: what it is, how it is split, duplicates across the first draw, what to beware of.
+
+    What is known of the same rows under the same split is not looked for again.
+    """
     from assay.run.runner import split_rows
 
     dataset = part.dataset
-    rows = split_rows(part, 0, study, None)
-    duplicates = find_duplicates(dataset, parts=rows)
-    caveats = [*_duplicate_notes(duplicates), *[str(note) for note in rows.notes]]
+    rows, split = split_rows(part, 0, study, None), split_text(part.split, study)
+    if known is not None and (known.get("revision"), known.get("split")) == (dataset.ref.revision, split):
+        caveats = list(known["caveats"])
+    else:
+        caveats = [*_duplicate_notes(find_duplicates(dataset, parts=rows)), *[str(note) for note in rows.notes]]
     return {
         "label": part.label, "uri": dataset.ref.uri, "revision": dataset.ref.revision, "modality": dataset.modality,
         "task": dataset.task.kind, "classes": list(dataset.task.classes), "rows": len(dataset),
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "licence": dataset.licence,
-        "metrics": list(metrics_for(study, dataset.task)), "subtask": part.subtask, "caveats": caveats,
+        "metrics": list(metrics_for(study, dataset.task)), "subtask": part.subtask, "caveats": caveats, "split": split,
         "notes": {name: str(value) for name, value in dataset.notes.items()},
     }  # fmt: skip
 

@@ -82,6 +82,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.close(handle)
         temporary = Path(name)
         write(temporary)
+        temporary.chmod(_usual_mode())
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
@@ -107,6 +108,13 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _usual_mode() -> int:
+    """The mode that a plainly opened file would have; temporary files are private by default."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _store_error(path: Path, error: OSError) -> StoreError:
