@@ -19,7 +19,9 @@ _HOMES = {
     "Run": "assay.study",
     "Study": "assay.study",
     "configurability": "assay.assess.configurability",
+    "durability": "assay.assess.durability",
     "load": "assay.run.export",
+    "sustainability": "assay.assess.sustainability",
     "trials_from_frame": "assay.assess.configurability",
 }
 
@@ -32,12 +34,16 @@ __all__ = [
     "Study",
     "__version__",
     "configurability",
+    "durability",
     "load",
+    "sustainability",
     "trials_from_frame",
 ]
 
 if TYPE_CHECKING:
     from assay.assess.configurability import configurability, trials_from_frame
+    from assay.assess.durability import durability
+    from assay.assess.sustainability import sustainability
     from assay.errors import AssayError
     from assay.estimate import Estimate
     from assay.finding import Assessment, Finding

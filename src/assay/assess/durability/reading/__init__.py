@@ -1,0 +1,1 @@
+"""A prediction log as a table, turned into instants, windows and rows that can be judged."""
