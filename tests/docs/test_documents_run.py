@@ -1,0 +1,55 @@
+"""What the README and the examples show is executed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from assay.config import load_study
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_every_python_block_of_the_readme_runs(block, tmp_path, monkeypatch):
+    """The code that the README shows works as it stands."""
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(block, "README.md", "exec"), {})
+
+    assert list(tmp_path.rglob("ledger.sqlite"))
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_every_study_of_the_readme_is_a_study(block, tmp_path):
+    """The study files that the README shows pass the strict reader."""
+    path = tmp_path / "study.yaml"
+    path.write_text(block)
+
+    assert load_study(path).models
+
+
+def test_every_command_of_the_readme_exists():
+    """The commands that the README shows are in the table of commands, with the options that they have."""
+    from typer.main import get_command
+
+    from assay.cli import app
+
+    app._register()
+    known = get_command(app.app).commands
+    for line in "\n".join(blocks("sh")).splitlines():
+        words = line.split("#")[0].split()
+        if words[:1] == ["assay"]:
+            options = {option for parameter in known[words[1]].params for option in parameter.opts}
+            assert {word for word in words[2:] if word.startswith("--")} <= options, line
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_a_study(path):
+    """The study files among the examples pass the strict reader, hub names and all."""
+    assert load_study(path).recipes
