@@ -74,6 +74,7 @@ def vega_config() -> dict[str, Any]:
         "labelColor": ink("soft"), "labelFontSize": 12, "titleColor": ink("soft"), "titleFontSize": 12,
         "titleFontWeight": "normal", "titleAnchor": "start", "titlePadding": 8, "labelPadding": 6,
         "domain": False, "ticks": False, "gridColor": ink("rule"), "gridWidth": 1, "labelOverlap": "greedy",
+        "labelSeparation": 8,
     }  # fmt: skip
     return {
         "background": None,

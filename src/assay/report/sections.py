@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from assay.estimate import Estimate
 from assay.finding import Assessment, Figure, Finding, Row
 from assay.report import figures, tables
-from assay.report.charts import weights
+from assay.report.charts import reading, weights
 from assay.report.charts.reading import Drawing
 from assay.report.charts.weights import Weights
 from assay.report.summary import Mistake, RunSummary
@@ -145,7 +145,9 @@ def picture(figure: Figure, name: str, *, rows: int, drawn: int) -> Picture:
     """One figure with its data."""
     sliders = weights.lay_out(figure, drawn) if figure.kind == "weights" else None
     drawing = figures.draw(figure, limit=drawn) if sliders is None else None
-    data = tables.table(figure.name, figure.rows, limit=max(rows // 4, 20))
+    titled = [{reading.title(figure, column) if column in ("x", "y") else column: value
+               for column, value in row.items()} for row in figure.rows[: rows // 4]]  # fmt: skip
+    data = tables.table(figure.name, titled)._replace(total=len(figure.rows))
     return Picture(name, figure.title, figure.alt or figure.title, drawing, sliders, data)
 
 

@@ -165,18 +165,27 @@ def _column(name: str, values: Sequence[Any], cells: Sequence[Cell]) -> Column:
                   "wide" if longest > 48 else "middle" if longest > 14 else "short")  # fmt: skip
 
 
-def _intervals(columns: Mapping[str, Sequence[Any]], most: int = 6) -> list[str]:
-    """One line for each way that intervals were made, naming the columns it holds for."""
+def _intervals(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """One line for each way that intervals were made, naming the columns it holds for.
+
+    A column whose rows were made in more than two ways is said to be so; the JSON document tells each.
+    """
     ways: dict[str, tuple[list[str], set[int | None]]] = {}
+    mixed: list[str] = []
     for name, values in columns.items():
-        for value in values:
-            if isinstance(value, Estimate) and (value.low is not None or value.high is not None):
-                named, sizes = ways.setdefault(way(value), ([], set()))
-                sizes.add(value.n)
-                if heading(name) not in named:
-                    named.append(heading(name))
-    lines = [f"{', '.join(names)}: {way}{_size(sizes)}." for way, (names, sizes) in ways.items()]
-    return lines if len(lines) <= most else [*lines[:most], "Other columns: see the JSON document."]
+        made = [value for value in values
+                if isinstance(value, Estimate) and (value.low is not None or value.high is not None)]  # fmt: skip
+        if len({way(value) for value in made}) > 2:
+            mixed.append(heading(name))
+            continue
+        for value in made:
+            named, sizes = ways.setdefault(way(value), ([], set()))
+            sizes.add(value.n)
+            if heading(name) not in named:
+                named.append(heading(name))
+    lines = [f"{', '.join(names)}: {words}{_size(sizes)}." for words, (names, sizes) in ways.items()]
+    told = f"{', '.join(mixed)}: how the interval was made differs from row to row; the JSON document tells."
+    return [*lines, told] if mixed else lines
 
 
 def _size(sizes: set[int | None]) -> str:

@@ -192,6 +192,18 @@ def test_a_forecast_is_joined_to_what_is_known():
     assert [row["x"] for row in layout.rows if not row["dash"]] == [0, 1, 2]
 
 
+def test_a_forecast_with_a_name_of_its_own_is_joined_too():
+    """A dashed line of another name begins at the end of the only solid one, in its own colour and key."""
+    rows = [{"x": i, "y": 1.0, "s": "forecast" if i > 2 else "measured", "f": i > 2} for i in range(5)]
+    layout = curve.lay_out(_figure("curve", rows, colour="s", options={"dashed": "f"}), 100)
+    dashed = [row for row in layout.rows if row["dash"]]
+
+    assert [row["x"] for row in dashed] == [2, 3, 4]
+    assert len({row["c"] for row in dashed}) == 1
+    assert [(key.label, key.mark) for key in layout.keys] == [("measured", "line"), ("forecast", "dash")]
+    assert layout.ends == [], "lines that end apart are named by the key"
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_names_at_the_ends_of_lines_keep_apart(log):
     """Lines that end at one height get names at least 15 pixels apart, inside the plot."""

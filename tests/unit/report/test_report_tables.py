@@ -70,6 +70,16 @@ def test_a_table_has_every_column_and_a_footnote_for_each_reason():
     assert made.intervals == ["S: 95 % interval for these items, Wilson, n\u00a0=\u00a010."]
 
 
+def test_a_column_of_many_methods_is_told_in_one_line():
+    """Where the rows of a column were made in many ways, one line says so instead of one a way."""
+    rows = [{"s": Estimate(name="s", value=0.5, low=0.4, high=0.6, method=f"method {i}"), "t": KNOWN} for i in range(5)]
+
+    assert tables.table("t", rows).intervals == [
+        "T: 95 % interval for these items, Wilson, n\u00a0=\u00a010.",
+        "S: how the interval was made differs from row to row; the JSON document tells.",
+    ]
+
+
 def test_an_interval_in_a_table_is_drawn_on_the_scale_of_its_column():
     """The widest interval of a column spans the whole width, others their share."""
     wide = Estimate(name="s", value=0.5, low=0.0, high=1.0)

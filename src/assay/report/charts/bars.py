@@ -40,14 +40,14 @@ def lay_out(figure: Figure, limit: int) -> Bars:
             "c": found.of(row, figure.colour),
             "level": reading.label(row.get(figure.colour)) if figure.colour else "",
             "words": "unknown" if value is None else show_any_number(value, figure.x),
-            "at": 0.0 if value is None else max(value, high or value, 0.0), "tip": reading.tip(row, figure.y),
+            "at": 0.0 if value is None else max(value, high or value, 0.0), "tip": reading.tip(row, figure, figure.y),
         }
         for row, (value, low, high) in zip(rows, spans, strict=True)
     ]  # fmt: skip
     names = list(dict.fromkeys(row["y"] for row in drawn))
     lanes = list(found.colours) if len(names) < len(drawn) else []
     return Bars(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                str(figure.options.get("rule_label", "")), lanes, found.keys("bar"),
+                str(figure.options.get("rule_label", "")), lanes, found.entries("bar"),
                 (*named.notes, *notes))  # fmt: skip
 
 

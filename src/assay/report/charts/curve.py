@@ -53,13 +53,13 @@ def lay_out(figure: Figure, limit: int) -> Curve:
     numeric = scale in ("linear", "log")
     x_ends = reading.domain((row["x"] for row in drawn), log=scale == "log", pad=0.01) if numeric else None
     names = list(dict.fromkeys(row["x"] for row in drawn)) if scale == "point" else []
-    keys = found.keys()
+    keys = _line_keys(found, drawn)
     named = reading.names(rows, figure.colour or "")
     ends = _ends(drawn, y_ends, log_y, named) if keys else []
     return Curve(_joined(drawn), ends, scale, names,
                  (reading.column_title(figure, "x"), reading.column_title(figure, "y")), x_ends, y_ends, log_y,
                  bool(options.get("points")) or len(drawn) <= 40, rule, str(options.get("rule_label", "")),
-                 (*keys, *_band_key(drawn, keys), *_dash_key(drawn)),
+                 (*keys, *_other_keys(drawn, keys)),
                  (*named.notes, *notes))  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _point(row: Row, figure: Figure, scale: str, found: reading.Levels, log_y: b
     name = reading.label(row.get(figure.colour)) if figure.colour else ""
     return {
         "x": x, "y": y, "low": low, "high": high, "c": found.of(row, figure.colour), "line": name, "dash": dashed,
-        "tip": reading.tip(row, figure.colour or figure.x),
+        "tip": reading.tip(row, figure, figure.colour or figure.x),
     }  # fmt: skip
 
 
@@ -158,12 +158,15 @@ def _ordered(rows: list[Drawn], scale: str) -> list[Drawn]:
 
 
 def _joined(rows: list[Drawn]) -> list[Drawn]:
-    """The rows, with the last solid point of each line repeated as the first of its dashed part."""
+    """The rows, with the last solid point of each line, or of the only solid line, begun with by the dashed part."""
     joined = list(rows)
-    for name in {row["line"] for row in rows if row["dash"]}:
-        solid = [row for row in rows if row["line"] == name and not row["dash"]]
+    lines = {row["line"] for row in rows if not row["dash"]}
+    for name in dict.fromkeys(row["line"] for row in rows if row["dash"]):
+        before = name if name in lines else next(iter(lines)) if len(lines) == 1 else None
+        solid = [row for row in rows if row["line"] == before and not row["dash"]]
+        first = next(row for row in rows if row["line"] == name and row["dash"])
         if solid:
-            joined.append({**solid[-1], "dash": True})
+            joined.append({**solid[-1], "dash": True, "line": name, "c": first["c"]})
     return _ordered(joined, "linear") if joined and not isinstance(joined[0]["x"], str) else _dated(joined)
 
 
@@ -174,8 +177,13 @@ def _dated(rows: list[Drawn]) -> list[Drawn]:
 
 
 def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool, named: reading.Names) -> list[Drawn]:
-    """A label for each coloured line at the height of its last value, moved apart where they would overlap."""
+    """A label for each coloured line at the height of its last value, moved apart where they would overlap.
+
+    Lines that end at different places get none: a label beside the plot would stand far from some of them.
+    """
     last = {row["line"]: row for row in rows if row["y"] is not None and row["c"] != ink("muted")}
+    if len({row["x"] for row in last.values()}) > 1:
+        return []
     to = math.log if log else float
     low, high = to(ends[0]), to(ends[1])
     per_pixel = (high - low) / HEIGHT
@@ -190,10 +198,18 @@ def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool, named: readin
             for row in placed]  # fmt: skip
 
 
-def _band_key(rows: list[Drawn], keys: tuple[Key, ...]) -> tuple[Key, ...]:
+def _line_keys(found: reading.Levels, rows: list[Drawn]) -> tuple[Key, ...]:
+    """The key of the lines; a line that is dashed from end to end is shown so."""
+    solid = {row["c"] for row in rows if not row["dash"]}
+    return tuple(key if key.colour in solid else key._replace(mark="dash") for key in found.entries())
+
+
+def _other_keys(rows: list[Drawn], keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The key of bands, and of dashes that continue a solid line."""
+    only = ink("muted") if keys else ink("c1")
     banded = any(row["low"] is not None and row["high"] is not None for row in rows)
-    return (Key("interval", ink("c1") if not keys else ink("muted"), "band"),) if banded else ()
-
-
-def _dash_key(rows: list[Drawn]) -> tuple[Key, ...]:
-    return (Key("forecast", ink("muted"), "dash"),) if any(row["dash"] for row in rows) else ()
+    continued = {row["line"] for row in rows if row["dash"]} & {row["line"] for row in rows if not row["dash"]}
+    return (
+        *((Key("interval", only, "band"),) if banded else ()),
+        *((Key("forecast", only, "dash"),) if continued else ()),
+    )

@@ -39,13 +39,15 @@ def lay_out(figure: Figure, limit: int) -> Heatmap:
     edges = step_edges([value for value in values if value is not None], diverging=diverging)
     family = "d" if diverging else "s"
     named = reading.names(rows, figure.y)
+    sides = (f"Rows: {figure.y_title}.",) if figure.y_title else ()
     drawn: list[Drawn] = []
     for row, value in zip(rows, values, strict=True):
         at = None if value is None else f"{family}{min(int(np.searchsorted(edges[1:-1], value, 'right')), STEPS - 1)}"
         drawn.append({
             "x": reading.label(row.get(figure.x)), "y": named.of(row, figure.y),
             "c": ink(at) if at else ink("panel"), "ink": ink(f"{at}-ink") if at else ink("muted"),
-            "words": "?" if value is None else show_any_number(value, column), "tip": reading.tip(row, figure.y),
+            "words": "?" if value is None else show_any_number(value, column),
+            "tip": reading.tip(row, figure, figure.y),
         })  # fmt: skip
     columns = list(dict.fromkeys(row["x"] for row in drawn))
     points = [{"x": reading.label(point.get("x")), "y": named.of(point, "y")}
@@ -53,7 +55,7 @@ def lay_out(figure: Figure, limit: int) -> Heatmap:
     text = bool(figure.options.get("text", len(columns) <= 14))
     return Heatmap(drawn, points, columns, list(dict.fromkeys(row["y"] for row in drawn)),
                    (reading.column_title(figure, "x"), reading.column_title(figure, "y")), text,
-                   _keys(edges, family, column, None in values), (*named.notes, *notes))  # fmt: skip
+                   _keys(edges, family, column, None in values), (*sides, *named.notes, *notes))  # fmt: skip
 
 
 def draw(layout: Heatmap) -> Drawing:

@@ -51,7 +51,7 @@ def lay_out(figure: Figure, _limit: int) -> Histogram:
     rule = reading.number(figure.options.get("rule"))
     ends = reading.domain([*edges.tolist(), rule], pad=0.02)
     return Histogram(drawn, reading.column_title(figure, "x"), ends, max((row["count"] for row in drawn), default=1),
-                     rule, str(figure.options.get("rule_label", "")), found.keys("bar"), notes)  # fmt: skip
+                     rule, str(figure.options.get("rule_label", "")), found.entries("bar"), notes)  # fmt: skip
 
 
 def draw(layout: Histogram) -> Drawing:

@@ -47,7 +47,7 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
         drawn.append({
             "y": named.of(row, figure.y), "c": found.of(row, figure.colour),
             "level": reading.label(row.get(figure.colour)) if figure.colour else "", "band": band,
-            "tip": reading.tip(row, figure.y), **_within(placed, ends, isinstance(row.get(figure.x), Estimate)),
+            "tip": reading.tip(row, figure, figure.y), **_within(placed, ends, isinstance(row.get(figure.x), Estimate)),
         })  # fmt: skip
     if any(row["words"] and row["side"] for row in drawn):
         notes = (*notes, "The axis shows the leading rows; what lies beyond it is given as numbers.")
@@ -56,7 +56,7 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
     names = list(dict.fromkeys(row["y"] for row in drawn))
     lanes = list(found.colours) if len(names) < len(drawn) else []
     return Intervals(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                     str(figure.options.get("rule_label", "")), log, lanes, found.keys("bar"),
+                     str(figure.options.get("rule_label", "")), log, lanes, found.entries("bar"),
                      (*named.notes, *notes))  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def lay_out(figure: Figure, limit: int) -> Parallel:
     keys = tuple(Key(text, ink(f"s{at}"), "line") for at, text in (
         (1, f"{heading(column)} {show_any_number(edges[0], column)}"),
         (STEPS - 1, show_any_number(edges[-1], column))))  # fmt: skip
-    tips: list[Drawn] = [{"line": line, "tip": reading.tip(rows[i], "")} for line, i in enumerate(order)]
+    tips: list[Drawn] = [{"line": line, "tip": reading.tip(rows[i], figure, "")} for line, i in enumerate(order)]
     return Parallel(drawn, tips, marks, [heading(dim) for dim in dims], keys, notes)
 
 

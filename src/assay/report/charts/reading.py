@@ -113,14 +113,30 @@ def _common(names: Sequence[str]) -> str:
     return shared[: at + 1]
 
 
-def tip(row: Row, first: str, skip: Iterable[str] = (), limit: int = 10) -> str:
-    """What the pointer shows of a row: the name, then a line a column."""
+def tip(row: Row, figure: Figure, first: str, limit: int = 10) -> str:
+    """What the pointer shows of a row: the name in column `first`, then a line a column, an interval in its value's."""
     lines = [label(row[first])] if first in row else []
-    skipped = {first, *skip}
     for column, value in row.items():
-        if column not in skipped and not isinstance(value, (Mapping, list, tuple)) and value is not None:
-            lines.append(f"{heading(column)}: {show(value, column)}")
+        skipped = column in (first, figure.low, figure.high) or isinstance(value, (Mapping, list, tuple))
+        if not skipped and value is not None:
+            lines.append(f"{title(figure, column)}: {show(_with_interval(row, figure, column), column)}")
     return "\n".join(lines[: limit + 1])
+
+
+def _with_interval(row: Row, figure: Figure, column: str) -> Any:
+    """The value of a column, with the interval that two other columns hold for it."""
+    value, (_, low, high) = row[column], span(row, "", figure.low, figure.high)
+    measured = figure.y if figure.kind in ("scatter", "curve") else figure.x
+    if column != measured or number(value) is None or isinstance(value, Estimate) or (low is None and high is None):
+        return value
+    return Estimate(name=column, value=number(value), low=low, high=high)
+
+
+def title(figure: Figure, column: str) -> str:
+    """What a column is called: the title of its axis where its own name is only `x` or `y`."""
+    given = {"x": figure.x_title, "y": figure.y_title}
+    axis = "x" if column == figure.x else "y" if column == figure.y else ""
+    return heading(given[axis] if axis == column and given.get(axis) else column)
 
 
 class Levels(NamedTuple):
@@ -140,7 +156,7 @@ class Levels(NamedTuple):
         level = "" if column is None else label(row.get(column))
         return SHAPES[self.named.index(level)] if level in self.named else SHAPES[0]
 
-    def keys(self, mark: str = "line") -> tuple[Key, ...]:
+    def entries(self, mark: str = "line") -> tuple[Key, ...]:
         """The key of the picture: none for a single level."""
         if len(self.colours) < 2:
             return ()
@@ -150,7 +166,7 @@ class Levels(NamedTuple):
 
     def shape_keys(self) -> tuple[Key, ...]:
         """The key of a picture whose points have shapes."""
-        return tuple(key._replace(mark=f"point {shape}") for key, shape in zip(self.keys(), SHAPES, strict=False))
+        return tuple(key._replace(mark=f"point {shape}") for key, shape in zip(self.entries(), SHAPES, strict=False))
 
 
 def levels(rows: Sequence[Row], column: str | None) -> Levels:

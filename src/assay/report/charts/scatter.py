@@ -46,7 +46,7 @@ def lay_out(figure: Figure, limit: int) -> Scatter:
             "x": x, "y": y, "low": None if log_y and (low or 0) <= 0 else low, "high": high,
             "c": found.of(row, figure.colour), "shape": found.shape(row, figure.colour),
             "words": shorten(named.of(row, name), 30) if name in row else "",
-            "front": bool(row.get(front)), "tip": reading.tip(row, name if name in row else ""),
+            "front": bool(row.get(front)), "tip": reading.tip(row, figure, name if name in row else ""),
         })  # fmt: skip
     if len(drawn) < len(rows):
         notes = (*notes, f"Not drawn, for want of a value on both axes: {len(rows) - len(drawn):,}.")

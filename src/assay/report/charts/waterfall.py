@@ -41,7 +41,7 @@ def lay_out(figure: Figure, limit: int) -> Waterfall:
             "high": None if high is None else at + high,
             "c": ink("muted" if value is None else "good" if value >= 0 else "bad"),
             "words": "unknown" if value is None else signed(value), "total": False,
-            "tip": reading.tip(row, figure.y), "known": value is not None,
+            "tip": reading.tip(row, figure, figure.y), "known": value is not None,
         })  # fmt: skip
         at = stop
     if options.get("end"):
