@@ -17,17 +17,16 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from assay.errors import DataError, UnknownNameError
+from assay.errors import DataError
+from assay.frames import MISSING_MARKS, column, number, row_in_file
 
-MISSING_MARKS = frozenset({"", "-", "--", "–", "—", "na", "n/a", "nan", "null", "none", "?"})
-"""What stands for a missing number, in lower case; in a column of text only the empty cell is missing."""
+__all__ = ["column", "number", "read_table", "row_in_file"]
 
-_GROUPED = re.compile(r"^-?\d{1,3}(,\d{3})+(\.\d+)?$")
 _PADDED = re.compile(r"^-?0\d+$")
 _DELIMITERS = ("\t", ",", ";")
 
@@ -62,46 +61,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
         frame = _read_json(text, path) if first in "{[" else _read_text(text, path)
     frame.attrs = {"first_row": 2, "blank_rows": [], **frame.attrs, "source": str(path)}
     return frame
-
-
-def column(frame: pd.DataFrame, name: str, where: str = "") -> pd.Series:
-    """The column of that name.
-
-    Args:
-        frame: A table.
-        name: The column's name.
-        where: What asked for it, such as `--score`, or the file; empty takes the file that the table came from.
-
-    Raises:
-        UnknownNameError: when there is no such column, with the nearest names.
-    """
-    if name not in frame.columns:
-        known = [str(label) for label in frame.columns]
-        raise UnknownNameError("column", name, known, where=where or str(frame.attrs.get("source", "")))
-    return cast("pd.Series", frame[name])
-
-
-def row_in_file(frame: pd.DataFrame, position: int) -> int:
-    """The number of a record's row as an editor shows it: a header is row 1, and blank lines count."""
-    row = position + int(frame.attrs.get("first_row", 2))
-    for blank in frame.attrs.get("blank_rows", ()):
-        if blank <= row:
-            row += 1
-    return row
-
-
-def number(text: str) -> float | None:
-    """The number a cell holds: `91.2`, `1e-3` or `1,013.01`; None when it holds none."""
-    stripped = text.strip()
-    if _GROUPED.match(stripped):
-        stripped = stripped.replace(",", "")
-    if "_" in stripped:
-        return None
-    try:
-        value = float(stripped)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -9,6 +9,8 @@ Resampling tasks and, below them, seeds or items would count the lower level twi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -25,7 +27,7 @@ BOOTSTRAP_FROM = 8
 
 def means_over_tasks(
     scores: ArrayLike, *, present: ArrayLike | None = None, level: float = 0.95, resamples: int = 2000,
-    rng: np.random.Generator, name: str = "mean", unit: str = "",
+    rng: np.random.Generator, name: str = "mean", unit: str = "", population: str = OTHER_TASKS,
 ) -> list[Estimate]:  # fmt: skip
     """Mean of each model over tasks, with an interval for other such tasks.
 
@@ -40,6 +42,7 @@ def means_over_tasks(
         rng: Draws the resamples.
         name: Name of the estimates.
         unit: Unit of the scores.
+        population: What the tasks are a sample of.
 
     Returns:
         One Estimate a model. With one task the value has no interval, and `method` says so. A model with missing
@@ -68,10 +71,11 @@ def means_over_tasks(
     effects = additive_effects(values, mask)
     t = values.shape[1]
     counts = rng.multinomial(t, np.full(t, 1 / t), size=resamples).T if t >= BOOTSTRAP_FROM else None
-    return [
-        _mean_over_tasks(values[row][mask[row]], effects[row], t, counts, level, resamples, rng, name, unit)
+    found = [
+        _mean_over_tasks(values[row][mask[row]], effects[row], t, counts, level, resamples, rng)
         for row in range(len(values))
     ]
+    return [replace(estimate, name=name, unit=unit, population=population) for estimate in found]
 
 
 def means_of_these_tasks(
@@ -139,29 +143,27 @@ def combine(variances: NDArray[np.float64], df: NDArray[np.float64]) -> tuple[fl
 
 def _mean_over_tasks(
     own: NDArray[np.float64], effect: float, t: int, counts: NDArray[np.int_] | None, level: float, resamples: int,
-    rng: np.random.Generator, name: str, unit: str,
+    rng: np.random.Generator,
 ) -> Estimate:  # fmt: skip
     n = len(own)
     if n == 0:
-        return Estimate.unknown(name, "the model has no score", unit=unit, population=OTHER_TASKS)
+        return Estimate.unknown("mean", "the model has no score")
     corrected = f", corrected for {t - n} tasks it was not scored on" if n < t else ""
     if n == 1:
-        return Estimate(
-            name=name, value=effect, n=1, unit=unit, population=OTHER_TASKS,
-            method=f"mean{corrected}; no interval: one task says nothing of other tasks",
-        )  # fmt: skip
+        told = f"mean{corrected}; no interval: one task says nothing of other tasks"
+        return Estimate(name="mean", value=effect, n=1, method=told)
     error = float(own.std(ddof=1)) / np.sqrt(n)
     quantile = float(special.stdtrit(n - 1, (1 + level) / 2))
     below, above, method = quantile, quantile, "Student's t over tasks"
     if n >= BOOTSTRAP_FROM and error > 0:
         draws = counts if counts is not None and n == t else rng.multinomial(n, np.full(n, 1 / n), size=resamples).T
         low, high = _bootstrap_t(own, draws, level)
-        below, above = (quantile + high) / 2, (quantile - low) / 2
+        # A resampling quantile can fall on the wrong side of the mean when nearly all tasks agree.
+        below, above = max((quantile + high) / 2, 0.0), max((quantile - low) / 2, 0.0)
         method = f"midpoint of Student's t and the bootstrap-t over tasks, {resamples} resamples"
-    # A resampling quantile can fall on the wrong side of the mean when nearly all tasks agree.
     return Estimate(
-        name=name, value=effect, low=effect - max(below, 0) * error, high=effect + max(above, 0) * error, level=level,
-        n=n, unit=unit, method=method + corrected, population=OTHER_TASKS,
+        name="mean", value=effect, low=effect - below * error, high=effect + above * error, level=level, n=n,
+        method=method + corrected,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from assay.stats.max_t import step_down
 
 ENUMERATED = 12
 """Up to this many units all patterns of signs are used, beyond it a sample of them."""
+WORK = 4e8
+"""Pairs times draws beyond which fewer draws are made, never fewer than 400: for more than about 600 models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ def rank_sets(
 
 
 def rank_sets_from_errors(
-    means: ArrayLike, covariance: ArrayLike, *, df: float = np.inf, level: float = 0.95, resamples: int = 4000,
+    means: ArrayLike, covariance: ArrayLike, *, df: float = np.inf, level: float = 0.95, resamples: int = 2000,
     units: int = 0, rng: np.random.Generator,
 ) -> RankSets:  # fmt: skip
     """Rank sets from means and the covariance of their errors: what the same tasks would give again.
@@ -139,11 +141,14 @@ def rank_sets_from_errors(
     difference = centre[first] - centre[second]
     p_values = np.where((errors == 0) & (difference != 0), 0.0, 1.0)
     usable = np.flatnonzero(errors > 0)
-    noise = _t_draws(sigma, df, resamples, rng)
+    noise = t_draws(sigma, df, _affordable(resamples, len(first)), rng).astype(np.float32)
+    scale = errors.astype(np.float32)
 
     def draws(at: NDArray[np.int_]) -> NDArray[np.floating]:
         pair = usable[at]
-        return np.abs(noise[first[pair]] - noise[second[pair]]) / errors[pair, None]
+        block = noise[first[pair]] - noise[second[pair]]
+        block /= scale[pair, None]
+        return np.abs(block, out=block)
 
     p_values[usable] = step_down(np.abs(difference[usable]) / errors[usable], draws, includes_observed=False)
     reason = None if m > 1 else "one model: there is nothing to rank"
@@ -223,7 +228,7 @@ def _pairs(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> _Pairs:
 
 def _sign_flip(pairs: _Pairs, mask: NDArray[np.bool_], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Adjusted p-values of the pairs; every pair's statistic is a monotone function of its paired t."""
-    signs, whole = _signs(mask.shape[1], resamples, rng)
+    signs, whole = _signs(mask.shape[1], _affordable(resamples, len(pairs.first)), rng)
     kind = np.dtype(np.float64 if whole else np.float32)
     complete = bool(mask.all())
     projected = _project(pairs.centred, signs, kind) if complete else None
@@ -242,6 +247,10 @@ def _sign_flip(pairs: _Pairs, mask: NDArray[np.bool_], resamples: int, rng: np.r
     shares = pairs.sums**2 / (pairs.lengths**2 * pairs.shared)
     observed = shares if complete else _comparable(shares[:, None], pairs.shared)[:, 0]
     return step_down(observed, draws, includes_observed=whole)
+
+
+def _affordable(resamples: int, pairs: int) -> int:
+    return min(resamples, max(400, int(WORK / max(pairs, 1))))
 
 
 def _comparable(shares: NDArray[np.floating], shared: NDArray[np.int_]) -> NDArray[np.floating]:
@@ -276,7 +285,7 @@ def _project(
     return total
 
 
-def _t_draws(sigma: NDArray[np.float64], df: float, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def t_draws(sigma: NDArray[np.float64], df: float, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """(m, r) draws of errors with this covariance and Student tails."""
     values, vectors = np.linalg.eigh(sigma)
     root = vectors * np.sqrt(np.maximum(values, 0))

@@ -1,0 +1,197 @@
+"""Over time and between sources: what changed beyond noise, what looks like a fault, and what is not comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.assess.sustainability.fingerprint import differing
+from assay.assess.sustainability.part import Part, counted, finding, listed
+from assay.assess.sustainability.results import Results, Version
+from assay.estimate import Estimate
+from assay.finding import Finding
+from assay.stats.aggregates import mean
+from assay.stats.agreement import kendall_tau_b
+from assay.stats.versions import Flag, compare_versions, implausible_scores
+
+FAULTS = ("fault", "columns swapped", "task changed", "impossible", "unlike the rest")
+CAUSES = {"weights": "other weights", "protocol": "another protocol", "numerics": "other numerics"}
+
+
+def history(results: Results, against: Results | None = None) -> Part:
+    """Tables `flags`, `versions` and `sources`, and what they mean.
+
+    Args:
+        results: The table, with its versions if it has any.
+        against: Another source of the same table; only models and tasks that both have are compared.
+    """
+    flags = [dict(row) for row in results.incomparable]
+    found: list[Finding] = []
+    versions, steps = _compared(results)
+    flags += versions
+    caveats: list[str] = []
+    sources: list[dict[str, Any]] = []
+    if against is not None:
+        rows, sources, caveats = _against(results, against)
+        flags += rows
+    if not results.versions and against is None:
+        flags += [_row(results, flag, None) for flag in implausible_scores(results.scores)]
+    flags = _once(flags)
+    found += _findings(flags, sources, compared=bool(steps) or against is not None)
+    faults = sum(row["kind"] in FAULTS for row in flags)
+    method = "changes beyond honest noise" if steps or against else "distance from the rest"
+    count = Estimate(name="flagged_faults", value=faults, n=int(results.present.sum()), unit="cells", method=method)
+    tables: dict[str, Sequence[dict[str, Any]]] = {"flags": flags}
+    if steps:
+        tables["versions"] = steps
+    if sources:
+        tables["sources"] = sources
+    return Part(tables=tables, findings=tuple(found), estimates=(count,), caveats=tuple(caveats))
+
+
+def _compared(results: Results) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Flags of every step from one version to the next, and a row for each step."""
+    flags: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    # A version often lists only what is new: each is compared with the last score that a cell had.
+    last = np.full(results.scores.shape, np.nan)
+    marks: dict[str, NDArray[np.object_]] = {}
+    previous: Version | None = None
+    for version in results.versions:
+        if previous is not None:
+            causes, comparable = _causes(results, marks, version)
+            comparison = compare_versions(np.where(comparable, last, np.nan), version.scores,
+                                          resolution=_resolution(results, last), tasks=results.tasks)  # fmt: skip
+            flags += causes
+            flags += [_row(results, flag, version.label if flag.later else previous.label)
+                      for flag in comparison.flags]  # fmt: skip
+            steps.append(_step(previous.label, version, last, comparison.compared, len(comparison.flags)))
+        here = np.isfinite(version.scores)
+        last = np.where(here, version.scores, last)
+        marks = {name: np.where(here, mark, marks.get(name, mark)) for name, mark in version.marks.items()}
+        previous = version
+    return flags, steps
+
+
+def _causes(
+    results: Results, before: dict[str, NDArray[np.object_]], version: Version
+) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:  # fmt: skip
+    """Cells whose fingerprint changed, as flags, and which cells may be compared as honest re-runs."""
+    comparable = np.ones(version.scores.shape, dtype=bool)
+    flags: list[dict[str, Any]] = []
+    for part, names in results.parts.items():
+        if part == "numerics" or not names:
+            continue
+        kind = "weights changed" if part == "weights" else "not comparable"
+        for model, task in np.argwhere(np.isfinite(version.scores)):
+            told = differing({name: before[name][model, task] for name in names if name in before},
+                             {name: version.marks[name][model, task] for name in names})  # fmt: skip
+            if told:
+                comparable[model, task] = False
+                flags.append({"model": results.models[model], "task": results.tasks[task], "time": version.label,
+                              "kind": kind, "size": None, "why": f"{CAUSES[part]}: {'; '.join(told)}"})  # fmt: skip
+    return flags, comparable
+
+
+def _against(
+    results: Results, other: Results
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:  # fmt: skip
+    """Flags, the agreement of two sources task by task, and what cannot be compared."""
+    models = [name for name in results.models if name in other.models]
+    tasks = [name for name in results.tasks if name in other.tasks]
+    label = other.source or "the other table"
+    if len(models) < 1 or len(tasks) < 1:
+        return [], [], [f"{label} shares no model or no task with this table, so nothing is compared"]
+    mine, theirs = (
+        source.scores[np.ix_([source.models.index(m) for m in models], [source.tasks.index(t) for t in tasks])]
+        for source in (results, other)
+    )
+    caveats = [f"compared with {label} on {counted(len(models), 'model')} and {counted(len(tasks), 'task')}"]
+    if results.metrics and other.metrics and set(results.metrics) != set(other.metrics):
+        caveats.append(f"not comparable: metric {listed(results.metrics)} here, {listed(other.metrics)} there")
+    unequal = results.unit != other.unit
+    if unequal:
+        caveats.append(f"not comparable: unit {results.unit or 'unknown'} here, {other.unit or 'unknown'} there")
+    comparison = compare_versions(theirs, mine, tasks=tasks)
+    sources = [
+        {"task": task, "models": a.n, "bias": a.bias, "low": a.low, "high": a.high, "concordance": a.concordance,
+         "tau": a.tau, "comparable": None if a.comparable is None else a.comparable and not unequal}
+        for task, a in zip(tasks, comparison.agreement, strict=True)
+    ]  # fmt: skip
+    flags = [
+        {"model": models[flag.model], "task": tasks[flag.task], "time": None if flag.later else label,
+         "kind": flag.kind, "size": flag.size, "why": flag.why} for flag in comparison.flags
+    ]  # fmt: skip
+    return flags, sources, caveats
+
+
+def _resolution(results: Results, scores: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    """The change that a test set of known size can show of one model, in the unit of the scores."""
+    if results.sizes is None or results.unit not in ("fraction", "points"):
+        return 0.0
+    top = 100.0 if results.unit == "points" else 1.0
+    p = np.clip(np.nan_to_num(np.nanmedian(np.where(results.present, scores, np.nan), axis=0)) / top, 0.0, 1.0)
+    n = np.nanmedian(results.sizes, axis=0)
+    # One item in ten that is judged otherwise the second time is already a very different run.
+    return top * 2.8 * np.sqrt(np.minimum(0.1, 2 * p * (1 - p)) / n)
+
+
+def _step(before: str, version: Version, last: NDArray[np.float64], compared: int, flagged: int) -> dict[str, Any]:
+    change = np.abs(version.scores - last)
+    known = np.isfinite(change)
+    tau = None
+    both = known.any(axis=1)
+    if both.sum() > 2:
+        held = np.where(known, 0.0, np.nan)
+        value = kendall_tau_b(np.round(mean(last + held)[both], 12), np.round(mean(version.scores + held)[both], 12))
+        tau = None if np.isnan(value) else value
+    return {
+        "before": before, "after": version.label, "compared": compared, "flagged": flagged,
+        "median_change": float(np.median(change[known])) if known.any() else None, "tau": tau,
+    }  # fmt: skip
+
+
+def _row(results: Results, flag: Flag, time: str | None) -> dict[str, Any]:
+    return {"model": results.models[flag.model], "task": results.tasks[flag.task], "time": time, "kind": flag.kind,
+            "size": flag.size, "why": flag.why}  # fmt: skip
+
+
+def _once(flags: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A fault that comes and goes is one flag, not two."""
+    seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in flags:
+        seen.setdefault((row["model"], row["task"], row["time"], row["kind"]), row)
+    return list(seen.values())
+
+
+def _findings(flags: list[dict[str, Any]], sources: list[dict[str, Any]], *, compared: bool) -> list[Finding]:
+    found: list[Finding] = []
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for row in flags:
+        by_kind.setdefault(row["kind"], []).append(row)
+    for kind, words in (
+        ("fault", "a score that cannot be right"), ("impossible", "a score outside its range"),
+        ("columns swapped", "a score of another task"), ("task changed", "a score of a task that changed as a whole"),
+        ("unlike the rest", "a score unlike the rest of its model and task"),
+    ):  # fmt: skip
+        rows = by_kind.get(kind, [])
+        if rows:
+            where = [f"{row['model']} on {row['task']}{' in ' + row['time'] if row['time'] else ''}" for row in rows]
+            tasks = sorted({row["task"] for row in rows})
+            shown = listed(where) if len(rows) <= 4 else f"{counted(len(rows), 'cell')} of {listed(tasks)}"
+            found.append(finding(f"{words.capitalize()}: {shown}.", verdict="yes", evidence="table flags",
+                                 subjects=tuple(dict.fromkeys(row["model"] for row in rows))[:20]))  # fmt: skip
+    beyond = by_kind.get("beyond noise", [])
+    if beyond:
+        found.append(finding(f"{counted(len(beyond), 'score')} changed by more than honest noise.", verdict="yes",
+                             evidence="table flags"))  # fmt: skip
+    elif compared and not any(kind in by_kind for kind in FAULTS):
+        found.append(finding("No score changed by more than honest noise.", verdict="no", evidence="table flags"))
+    poor = [row["task"] for row in sources if row["comparable"] is False]
+    if poor:
+        found.append(finding(f"Not comparable between the two sources: {listed(poor, 6)}.", verdict="yes",
+                             method="Lin's concordance below 0.9"))  # fmt: skip
+    return found
