@@ -89,6 +89,20 @@ def test_a_device_that_is_not_there_is_an_error_of_this_machine(store):
         extract(TinyModel(), tiny_data(n=4), np.arange(4), store=store, engine="openvino", device="cuda")
 
 
+@pytest.mark.gpu
+def test_cuda_gives_the_features_of_the_cpu(store):
+    """Float32 on CUDA is float32, without TF32; half precision is recorded as such, and the model stays on the CPU."""
+    model, data = TinyModel(), tiny_data(n=40)
+    cpu = extract(model, data, np.arange(40), store=store, engine="torch", device="cpu")
+    cuda = extract(model, data, np.arange(40), store=store, engine="torch", device="cuda")
+    assert relative_difference(cuda.x(), cpu.x()) <= TOLERANCE
+    assert cuda.choice["settings"]["tf32"] is False
+    assert cuda.choice["batch_size"] == 256
+    half = extract(model, data, np.arange(40), store=store, engine="torch", device="cuda", precision="bfloat16")
+    assert half.choice["difference"] > 1e-5
+    assert next(model.network.parameters()).device.type == "cpu"
+
+
 def test_the_plain_compiler_pads_the_last_batch(monkeypatch):
     """Batches smaller than the first are filled up and cut again, so that nothing is compiled twice."""
     import torch
