@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.estimate import Estimate
 from assay.finding import Row
-from assay.report.words import heading, show, show_any_number, show_unit
+from assay.report.words import heading, show, show_parts, show_unit
 
 MOST_ROWS = 1000
 """Rows of one table on a page, unless it runs out of room; the JSON document holds all."""
@@ -142,9 +142,9 @@ def _estimate_cell(estimate: Estimate, column: str, reasons: list[str], ends: tu
         if reason not in reasons:
             reasons.append(reason)
         return Cell("unknown", reason, note=reasons.index(reason) + 1)
-    low, high = (None if end is None else Number(show_any_number(end, column), end)
-                 for end in (estimate.low, estimate.high))  # fmt: skip
-    value = Number(show_any_number(estimate.value, column), estimate.value)
+    exact = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (None if number is None else Number(words, number)
+                        for words, number in zip(show_parts(estimate, column), exact, strict=True))  # fmt: skip
     return Cell("estimate", show_unit(estimate.unit), value, low, high, _spark(estimate, ends))
 
 

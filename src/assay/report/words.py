@@ -18,6 +18,7 @@ _ACRONYMS = {
 }  # fmt: skip
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MEASURED = ("", "fraction", "points", "percent", "%", "seconds")
 _COUNTED = ("bytes", "flops", "params", "parameters", "macs")
 
 
@@ -70,21 +71,22 @@ def show_any_number(value: float, column: str = "") -> str:
     return show_number(value).replace("-", "−")
 
 
-def show_interval(estimate: Estimate, column: str = "") -> str:
-    """The interval in brackets, or nothing; an open end is an infinity."""
-    if estimate.low is None and estimate.high is None:
-        return ""
-    low = "−∞" if estimate.low is None else show_any_number(estimate.low, column)
-    high = "∞" if estimate.high is None else show_any_number(estimate.high, column)
-    return f"[{low}, {high}]"
+def show_parts(estimate: Estimate, column: str = "") -> tuple[str, str, str]:
+    """Value, lower and upper end; an unknown value is empty, an open end infinite, and a count of things whole."""
+    exact = (estimate.value, estimate.low, estimate.high)
+    counts = estimate.unit not in _MEASURED and all(number is None or number.is_integer() for number in exact)
+    shown = (None if number is None else show_any_number(int(number) if counts else number, column) for number in exact)
+    value, low, high = shown
+    return value or "", low or "−∞", high or "∞"
 
 
 def show_estimate(estimate: Estimate, column: str = "") -> str:
     """Value, interval and unit; or unknown, and why."""
     if estimate.value is None:
         return f"unknown: {estimate.reason}"
-    parts = (show_any_number(estimate.value, column), show_interval(estimate, column), show_unit(estimate.unit))
-    return " ".join(part for part in parts if part)
+    value, low, high = show_parts(estimate, column)
+    interval = "" if estimate.low is None and estimate.high is None else f"[{low}, {high}]"
+    return " ".join(part for part in (value, interval, show_unit(estimate.unit)) if part)
 
 
 def show_unit(unit: str) -> str:

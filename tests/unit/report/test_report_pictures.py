@@ -204,6 +204,14 @@ def test_a_forecast_with_a_name_of_its_own_is_joined_too():
     assert layout.ends == [], "lines that end apart are named by the key"
 
 
+def test_a_dashed_line_beside_a_solid_one_is_left_alone():
+    """A dashed line that runs beside the only solid one, as an untrained twin does, is not joined to it."""
+    rows = [{"x": x, "y": 1.0, "s": name, "f": name == "twin"} for name in ("model", "twin") for x in (1, 2, 3)]
+    layout = curve.lay_out(_figure("curve", rows, colour="s", options={"dashed": "f"}), 100)
+
+    assert [row["x"] for row in layout.rows if row["dash"]] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_names_at_the_ends_of_lines_keep_apart(log):
     """Lines that end at one height get names at least 15 pixels apart, inside the plot."""

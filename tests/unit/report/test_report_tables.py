@@ -45,6 +45,7 @@ def test_an_estimate_reads_with_its_interval_or_its_reason():
     """The interval is in brackets, an open end is infinite, an unknown says why."""
     assert show_estimate(KNOWN) == "0.500 [0.400, 0.600]"
     assert show_estimate(Estimate(name="a", value=5.0, low=4.0, unit="points")) == "5.00 [4.00, ∞] points"
+    assert show_estimate(Estimate(name="a", value=2.0, high=24121.0, unit="items")) == "2 [−∞, 24,121] items"
     assert show_estimate(Estimate.unknown("a", "one run only")) == "unknown: one run only"
 
 

@@ -158,22 +158,21 @@ def _ordered(rows: list[Drawn], scale: str) -> list[Drawn]:
 
 
 def _joined(rows: list[Drawn]) -> list[Drawn]:
-    """The rows, with the last solid point of each line, or of the only solid line, begun with by the dashed part."""
-    joined = list(rows)
+    """The rows, with the last solid point before each dashed part repeated as the first point of that part.
+
+    That point is of the same line; or of the only solid line, where the dashed one begins after it: a forecast that
+    has a name of its own.
+    """
+    places = {x: i for i, x in enumerate(dict.fromkeys(row["x"] for row in rows))}
     lines = {row["line"] for row in rows if not row["dash"]}
+    joined = list(rows)
     for name in dict.fromkeys(row["line"] for row in rows if row["dash"]):
         before = name if name in lines else next(iter(lines)) if len(lines) == 1 else None
-        solid = [row for row in rows if row["line"] == before and not row["dash"]]
         first = next(row for row in rows if row["line"] == name and row["dash"])
-        if solid:
+        solid = [row for row in rows if row["line"] == before and not row["dash"]]
+        if solid and places[solid[-1]["x"]] < places[first["x"]]:
             joined.append({**solid[-1], "dash": True, "line": name, "c": first["c"]})
-    return _ordered(joined, "linear") if joined and not isinstance(joined[0]["x"], str) else _dated(joined)
-
-
-def _dated(rows: list[Drawn]) -> list[Drawn]:
-    """Rows with text along x: the repeated points moved before the dashed points that follow them."""
-    places = {row["x"]: i for i, row in reversed(list(enumerate(rows)))}
-    return sorted(rows, key=lambda row: places[row["x"]])
+    return sorted(joined, key=lambda row: places[row["x"]])
 
 
 def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool, named: reading.Names) -> list[Drawn]:

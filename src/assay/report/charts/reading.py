@@ -144,7 +144,7 @@ class Levels(NamedTuple):
 
     colours: Mapping[str, str]
     prefix: str
-    """What the key says before a level: the column's name where the levels are yes and no."""
+    """What the key says before a level: the column's name where the levels are yes and no, or bare numbers."""
     named: tuple[str, ...]
 
     def of(self, row: Row, column: str | None) -> str:
@@ -179,7 +179,8 @@ def levels(rows: Sequence[Row], column: str | None) -> Levels:
         return Levels({level: pair[level] for level in found}, f"{heading(column)}: ", tuple(found))
     named = tuple(found[: len(CATEGORIES)])
     colours = {level: ink(CATEGORIES[i]) if i < len(named) else ink("muted") for i, level in enumerate(found)}
-    return Levels(colours, "", named)
+    prefix = f"{heading(column)} " if all(level.isdecimal() for level in found) else ""
+    return Levels(colours, prefix, named)
 
 
 def column_title(figure: Figure, axis: str) -> str:
