@@ -178,7 +178,10 @@ def implausible_scores(scores: Scores) -> list[Flag]:
         residual[:, at] = scores[:, at] - _robust_line(predictor, scores[:, at])
     known = np.isfinite(residual)
     noise = _scales(residual, known)
-    limit = np.maximum(_tail_limit((residual / np.where(noise > 0, noise, np.nan))[known]) * noise, 4 * spread)
+    scaled = (residual / np.where(noise > 0, noise, np.nan))[known]
+    limit = np.maximum(_tail_limit(scaled, least_df=3.0) * noise, 4 * spread)
+    for flag in flags:
+        known[flag.model, flag.task] = False
     for model, at in np.argwhere(known & (np.abs(residual) > limit) & (limit > 0)):
         size = float(residual[model, at])
         flags.append(
@@ -270,14 +273,16 @@ def _spread(scores: Scores) -> Scores:
     return spread
 
 
-def _tail_limit(values: Scores) -> float:
+def _tail_limit(values: Scores, *, least_df: float = 1.0) -> float:
     """The size that an honest value exceeds with probability 0.1 %, from values on a common scale."""
     sizes = np.abs(values[np.isfinite(values)])
     sizes = sizes[sizes > 0]
     if len(sizes) < 10:
         return 12.9  # Student's t with 3 degrees of freedom, for too few values to know their tail
     middle, outer = np.quantile(sizes, [0.5, 0.9])
-    df = _matched_df(float(outer / middle), most=30.0 if len(sizes) >= 200 else 5.0 if len(sizes) >= 60 else 3.0)
+    df = _matched_df(
+        float(outer / middle), least=least_df, most=30.0 if len(sizes) >= 200 else 5.0 if len(sizes) >= 60 else 3.0
+    )
     scale = middle / float(special.stdtrit(df, 0.75))
     limit = scale * float(special.stdtrit(df, 1 - FALSE_FLAGS / 2))
     if len(sizes) >= 1000:
@@ -285,9 +290,9 @@ def _tail_limit(values: Scores) -> float:
     return limit
 
 
-def _matched_df(ratio: float, *, most: float) -> float:
-    """Degrees of freedom of the Student t whose 90 % point over median of |T| is `ratio`, between 1 and `most`."""
-    low, high = 1.0, most
+def _matched_df(ratio: float, *, least: float, most: float) -> float:
+    """Degrees of freedom of the Student t whose 90 % point over median of |T| is `ratio`, within the bounds."""
+    low, high = least, most
     for _ in range(40):
         middle = (low + high) / 2
         heavier = float(special.stdtrit(middle, 0.95) / special.stdtrit(middle, 0.75)) > ratio
