@@ -8,7 +8,6 @@ declares none of it has a note saying so. Options: `pooling`, `layer`, `max_leng
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +48,7 @@ from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import stock
-from assay.sources.models.weights.reading import TRUSTED, pickle_note
+from assay.sources.models.weights.reading import notes_on
 from assay.sources.models.weights.twin import bare
 
 Kind = Literal["image", "text", "audio"]
@@ -70,7 +69,7 @@ def _open(request: Request) -> Model:
         model, notes = untrained(auto, config, request.seed), ()
     else:
         model = trained(auto, held.folder, config, uri=uri, trust=trust)
-        notes = (*pickle_note(held.folder), *((TRUSTED,) if trust else ()))
+        notes = notes_on(held.folder, trust=trust)
     network, pooling = _network(model, kind, request)
     inputs = _inputs(held.folder, kind, request, network)
     logits = Logits(model, "pixel_values" if kind == "image" else "") if auto is not AutoModel else None
@@ -179,9 +178,7 @@ def text_inputs(
     if max_length is not None and (max_length < 1 or (longest is not None and max_length > longest)):
         raise UsageError(f"{uri}: max_length must be between 1 and {longest}, got {max_length}")
     length = max_length or min(own, longest or own)
-    takes = inspect.signature(backbone.forward).parameters
-    keys = ("input_ids", "attention_mask", *(("token_type_ids",) if "token_type_ids" in takes else ()))
-    return from_tokenizer(tokenizer, max_length=length, keys=keys, prompt=prompt)
+    return from_tokenizer(tokenizer, max_length=length, prompt=prompt)
 
 
 def _positions(backbone: Any) -> int | None:

@@ -69,8 +69,6 @@ class FunctionModel:
     network = None
 
     def __init__(self, ref: ModelRef, function: Callable[[list[Any]], Any]) -> None:
-        if ref.untrained:
-            raise UsageError(f"{ref.uri}: a plain function has no weights to draw anew")
         width = getattr(function, "width", None)
         if not isinstance(width, int):
             raise UsageError(

@@ -35,7 +35,7 @@ from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import stock
-from assay.sources.models.weights.reading import TRUSTED, pickle_note, read_state, weights_file
+from assay.sources.models.weights.reading import notes_on, read_state, weights_file
 from assay.sources.models.weights.twin import bare, drawn, redraw
 from assay.spec import Modality
 
@@ -52,11 +52,9 @@ class SentenceFeatures(nn.Module):
         self.dense = nn.Sequential(*dense)
         self.normalise = normalise
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """(b, t) ids and mask → (b, d)."""
-        features = self.dense(self.text(input_ids, attention_mask, token_type_ids))
+        features = self.dense(self.text(input_ids, attention_mask))
         return nn.functional.normalize(features, dim=1) if self.normalise else features
 
 
@@ -84,7 +82,7 @@ def _open(request: Request) -> Model:
     inputs = _inputs(held.folder, network, request)
     layer = shorten(network.text, request.integer("layer"), uri=uri)
     revision = digest_state(network.state_dict().items()) if request.ref.untrained else held.revision
-    notes = () if request.ref.untrained else (*pickle_note(held.folder), *((TRUSTED,) if request.trust else ()))
+    notes = () if request.ref.untrained else notes_on(held.folder, trust=request.trust)
     return NetworkModel(
         dataclasses.replace(request.ref, revision=revision),
         network=network,

@@ -24,7 +24,7 @@ from assay.sources.models.networks.wrapping import Chain
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_state
 from assay.sources.models.weights.fetch import Stock, fetch_url, stock
-from assay.sources.models.weights.reading import pickle_note, read_state, refusing_pickles, weights_file
+from assay.sources.models.weights.reading import notes_on, read_state, refusing_pickles, weights_file
 from assay.sources.models.weights.twin import bare, drawn
 
 
@@ -38,7 +38,8 @@ class TimmFeatures(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(b, 3, h, w) → (b, d)."""
         backbone: Any = self.backbone
-        return backbone.forward_head(backbone.forward_features(pixels), pre_logits=True)
+        features = backbone.forward_head(backbone.forward_features(pixels), pre_logits=True)
+        return features.mean(dim=1) if features.ndim == 3 else features  # shortened before its attention pooling
 
 
 def _open(request: Request) -> Model:
@@ -93,7 +94,7 @@ def _trained(request: Request) -> tuple[Any, str, tuple[str, ...]]:
     with refusing_pickles(file, uri):
         backbone = _build(request, pretrained=True, pretrained_cfg_overlay=overlay)
     backbone.pretrained_cfg.pop("state_dict", None)
-    notes = pickle_note(file.parent)
+    notes = notes_on(file, trust=request.trust)
     return backbone, revision or digest_state(backbone.state_dict().items()), notes
 
 
@@ -150,8 +151,9 @@ def _inputs(backbone: Any, request: Request) -> Inputs:
 def _facts(backbone: Any, layer: str, notes: tuple[str, ...]) -> Facts:
     cfg = backbone.pretrained_cfg
     pool = getattr(backbone, "global_pool", None) or getattr(getattr(backbone, "head", None), "global_pool", "")
+    name = str(pool if isinstance(pool, str) else getattr(pool, "pool_type", "avg"))
     return Facts(
-        pooling=str(pool if isinstance(pool, str) else getattr(pool, "pool_type", "avg")),
+        pooling="mean" if layer and name == "map" else name,
         licence=str(cfg.get("license") or ""),
         layer=layer,
         labels=() if layer else tuple(cfg.get("label_names") or ()),

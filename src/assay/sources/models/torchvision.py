@@ -23,7 +23,7 @@ from assay.sources.models.networks.wrapping import Chain, TakesPixels
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_files, digest_state
 from assay.sources.models.weights.fetch import fetch_url
-from assay.sources.models.weights.reading import PICKLED, TRUSTED, read_state
+from assay.sources.models.weights.reading import notes_on, read_state
 from assay.sources.models.weights.twin import bare, drawn
 
 
@@ -42,7 +42,7 @@ def _open(request: Request) -> Model:
             revision = digest_files(file)
         whole = _build(name)
         _fill(whole, file, request)
-        notes = () if file.suffix == ".safetensors" else (PICKLED, TRUSTED) if request.trust else (PICKLED,)
+        notes = notes_on(file, trust=request.trust)
     network, logits = _split(whole)
     layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
     return NetworkModel(

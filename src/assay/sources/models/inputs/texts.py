@@ -83,7 +83,7 @@ class TextInputs:
         return {name: known[name] for name in self.keys}
 
 
-def from_tokenizer(tokenizer: Any, *, max_length: int, keys: tuple[str, ...], prompt: str = "") -> TextInputs:
+def from_tokenizer(tokenizer: Any, *, max_length: int, prompt: str = "") -> TextInputs:
     """Inputs around a tokenizer of transformers; one without a padding token is given its end-of-text token."""
 
     def ids_of(texts: list[str]) -> list[list[int]]:
@@ -97,7 +97,6 @@ def from_tokenizer(tokenizer: Any, *, max_length: int, keys: tuple[str, ...], pr
         max_length=max_length,
         pad=pad,
         blank=spare,
-        keys=keys,
         prompt=prompt,
         tokenizer=type(tokenizer).__name__,
     )

@@ -24,20 +24,20 @@ from assay.sources.models.weights.twin import drawn
 
 
 class TextFeatures(nn.Module):
-    """Tokens → one row a text."""
+    """Tokens → one row a text.
+
+    Segment ids are not passed: left out, they are those of a first sentence where the architecture has them, and GPT-2
+    would add the embedding of token 0 for each zero.
+    """
 
     def __init__(self, backbone: nn.Module, pooling: str) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
-        self._takes_types = "token_type_ids" in inspect.signature(backbone.forward).parameters
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """(b, t) ids and mask → (b, d)."""
-        extra = {"token_type_ids": token_type_ids} if self._takes_types else {}
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask, **extra).last_hidden_state
+        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return pool(hidden, attention_mask, self.pooling)
 
 

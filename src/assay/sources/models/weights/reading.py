@@ -7,10 +7,13 @@ what it does not admit is refused here unless the user gave their word for that 
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from assay.errors import DataError, UntrustedError
 
@@ -47,7 +50,7 @@ def refusing_pickles(path: Path | str, uri: str) -> Generator[None]:
         yield
     except pickle.UnpicklingError as error:
         raise untrusted(path, uri, "it holds more than tensors") from error
-    except (EOFError, RuntimeError, OSError, ValueError) as error:
+    except (EOFError, RuntimeError, OSError, ValueError, SafetensorError) as error:
         if "weights_only" in str(error) or "torch.load" in str(error):
             raise untrusted(path, uri, "it holds more than tensors") from error
         raise DataError(f"{uri}: the weights in {path} cannot be read: {error}") from error
@@ -77,14 +80,16 @@ def weights_file(folder: Path, *, uri: str) -> Path:
     raise DataError(f"{uri}: there are no weights in {folder}; a .safetensors file is expected")
 
 
-def pickle_note(folder: Path) -> tuple[str, ...]:
-    """The note on torch pickles, where a folder has no safetensors."""
-    pickled = any(path.suffix in (".bin", ".pth", ".pt") for path in folder.iterdir())
-    return (PICKLED,) if pickled and not any(folder.glob("*.safetensors")) else ()
+def notes_on(path: Path, *, trust: bool) -> tuple[str, ...]:
+    """What a reader should know of how a file, or the weights in a folder, were read."""
+    if path.is_dir():
+        pickled = not any(path.glob("*.safetensors"))
+    else:
+        pickled = path.suffix != ".safetensors"
+    return (TRUSTED,) if trust else (PICKLED,) if pickled else ()
 
 
 def _read_safetensors(path: Path, uri: str) -> dict[str, Any]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -97,7 +102,9 @@ def _read_pickle(path: Path, uri: str, *, trust: bool) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on unusual protocols; what cannot be read is refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:
             raise untrusted(path, uri, "it holds more than tensors") from error

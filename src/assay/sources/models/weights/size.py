@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from assay.contracts import Batch
@@ -30,13 +32,26 @@ def measure(network: Any, example: Batch) -> tuple[int, float | None]:
 
     device = device_of(network)
     tensors = {name: torch.from_numpy(array).to(device) for name, array in example.items()}
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with _frozen(network), torch.no_grad(), FlopCounterMode(display=False) as counter:
         features = network(**tensors)
     if not isinstance(features, torch.Tensor) or features.ndim != 2 or features.shape[0] != 1:
         shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
         raise UsageError(f"the network gives {shape} for one item where (1, d) is needed; pool its output to one row")
     recurrent = any(isinstance(module, torch.nn.RNNBase) for module in network.modules())
     return int(features.shape[1]), None if recurrent else float(counter.get_total_flops())
+
+
+@contextmanager
+def _frozen(network: Any) -> Generator[None]:
+    """Inside, no parameter asks for a gradient: the counter's hooks fail on those that are passed on as they are."""
+    asking = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)
 
 
 def parameters_of(network: Any) -> int:
