@@ -33,8 +33,8 @@ class LeftOut:
     """The classes, or None for real targets."""
 
     @property
-    def hits(self) -> NDArray[np.bool_]:
-        """(n,) whether the most likely class is the right one.
+    def said(self) -> NDArray[np.int_]:
+        """(n,) the most likely class of each row, as a code in the order of the sorted classes.
 
         Leaving a row out makes its class rarer. Where features say little that alone would name another class every
         time, so the intercept is that of all rows; the features' part stays that of the others.
@@ -42,7 +42,13 @@ class LeftOut:
         assert self.labels is not None
         n = len(self.guess)
         without = (n * self.labels.shares - self.labels.onehot) / (n - 1)
-        return (self.guess - without + self.labels.shares).argmax(axis=1) == self.labels.codes
+        return (self.guess - without + self.labels.shares).argmax(axis=1)
+
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """(n,) whether the most likely class is the right one."""
+        assert self.labels is not None
+        return self.said == self.labels.codes
 
 
 def ridge_loo(x: NDArray[Any] | Factorisation, y: NDArray[Any]) -> float:

@@ -73,7 +73,6 @@ class Experience:
         columns = _model_columns(past)
         measured = np.zeros((*past.shape, 0)) if extra is None else _standardised(extra[:, enough])
         coefficients: list[NDArray[Any]] = []
-        fit: NDArray[Any] = np.zeros(0)
         noise: list[float] = []
         residuals: list[list[Floats]] = [[] for _ in range(BANDS)]
         for at in range(past.shape[1]):
@@ -87,11 +86,11 @@ class Experience:
             for b in range(BANDS):
                 residuals[b].append(left[band == b] / noise[-1])
         noise = [value * _optimism(np.isfinite(past).sum(), columns.shape, past.shape[1]) for value in noise]
-        table = np.stack(coefficients)
+        table: Floats = np.array(coefficients, dtype=np.float64)
         least = 1e-2 * max(float(np.median(noise)) ** 2, 1e-12)
         return cls(
             columns=columns, extra=measured.shape[2], mean=table.mean(axis=0), noise=np.array(noise),
-            spread=np.cov(table.T) + least * np.eye(len(fit)), low=bounds[0], high=bounds[1],
+            spread=np.cov(table.T) + least * np.eye(table.shape[1]), low=bounds[0], high=bounds[1],
             residuals=tuple(np.concatenate(part) for part in residuals),
         )  # fmt: skip
 

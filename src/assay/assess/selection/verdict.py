@@ -144,7 +144,7 @@ def _over(judged: Judged, name: str, gain: Estimate) -> Finding:
     if gain.value is None:
         claim, holds = f"The gain over {name} is unknown: {gain.reason}.", "undetermined"
     elif gain.value == 0 and gain.width == 0:
-        claim, holds = f"{name[0].upper()}{name[1:]} would have chosen {leader} too.", "no"
+        claim, holds = f"Going by {name} would have chosen {leader} too.", "no"
     elif gain.low is not None and gain.low > 0:
         claim, holds = f"{leader} gains {gain} over {name}.", "yes"
     else:
