@@ -260,7 +260,7 @@ def test_sliders_change_the_winner(browser, folder):
         note = page.inner_text("figure:has(.weights) .note")
 
     assert before.startswith(f"{report_demo.MODELS[2]} wins")
-    assert after.startswith(f"{report_demo.MODELS[0]} wins with 1.00")
+    assert after.startswith(f"{report_demo.MODELS[0]} wins with 1.000")
     assert outputs == ["0 %", "100 %", "0 %", "0 %"]
     assert "unmeasured" in note
 

@@ -53,7 +53,6 @@ class Section(NamedTuple):
     """One assessment on the page."""
 
     id: str
-    lens: str
     title: str
     assessment: Assessment
     verdict: str
@@ -128,6 +127,7 @@ def section(
     """One assessment, its parts laid out and, unless `draw` is false, drawn."""
     shown = in_order(item) if draw else ()
     pictures = [picture(figure, f"{name}f{i}", rows=rows, drawn=drawn) for i, figure in enumerate(shown, 1)]
+    pictures = _said_once(pictures)
     laid = [
         tables.table(title, found, limit=rows, open_rows=tables.FURTHER_ROWS if i else tables.OPEN_ROWS)
         for i, (title, found) in enumerate((title, found) for title, found in item.tables.items() if found)
@@ -136,7 +136,7 @@ def section(
     subject = item.inputs.get("task") or item.inputs.get("data")
     title = heading(item.lens) + (f" on {subject}" if numbered and isinstance(subject, str) else "")
     return Section(
-        name, item.lens, title, item, headline_words, further_words, [headline(value) for value in item.estimates],
+        name, title, item, headline_words, further_words, [headline(value) for value in item.estimates],
         [_claim(finding) for finding in item.findings], pictures, laid, pairs(item.inputs), pairs(item.cost),
     )  # fmt: skip
 
@@ -149,6 +149,19 @@ def picture(figure: Figure, name: str, *, rows: int, drawn: int) -> Picture:
                for column, value in row.items()} for row in figure.rows[: rows // 4]]  # fmt: skip
     data = tables.table(figure.name, titled)._replace(total=len(figure.rows))
     return Picture(name, figure.title, figure.alt or figure.title, drawing, sliders, data)
+
+
+def _said_once(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures of a section without the notes that one before them has said already."""
+    said: set[str] = set()
+    kept: list[Picture] = []
+    for item in pictures:
+        if item.drawing is not None:
+            notes = tuple(note for note in item.drawing.notes if note not in said)
+            said.update(notes)
+            item = item._replace(drawing=item.drawing._replace(notes=notes))
+        kept.append(item)
+    return kept
 
 
 def headline(estimate: Estimate) -> Headline:

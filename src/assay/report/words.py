@@ -23,7 +23,9 @@ _COUNTED = ("bytes", "flops", "params", "parameters", "macs")
 
 
 def heading(name: str) -> str:
-    """A column's or a table's name as a heading: `macro_f1` becomes `Macro F1`."""
+    """A column's or a table's name as a heading: `macro_f1` becomes `Macro F1`; a name of another kind stays."""
+    if not re.fullmatch(r"[A-Za-z0-9_ ]*", name):
+        return name[:1].upper() + name[1:]
     words = [_ACRONYMS.get(word.lower(), word) for word in name.replace("_", " ").split()]
     text = " ".join(words)
     return text[:1].upper() + text[1:] if words and words[0] not in ("n", "kNN") else text

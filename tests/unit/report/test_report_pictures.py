@@ -152,6 +152,7 @@ def test_a_log_axis_leaves_out_what_it_cannot_show():
     assert [row["x"] for row in layout.rows] == [10.0, 1000.0]
     assert layout.notes == ("Not drawn, for want of a value on both axes: 2.",)
     assert parts.round_numbers((9.0, 1100.0)) == [10, 20, 50, 100, 200, 500, 1000]
+    assert parts.round_numbers((0.15, 0.36)) == pytest.approx([0.15, 0.2, 0.25, 0.3])
     assert parts.round_numbers((1e-6, 1e6))[:3] == [1e-6, 1e-4, 1e-2]
 
 

@@ -22,7 +22,8 @@ KNOWN = Estimate(name="a", value=0.5, low=0.4, high=0.6, level=0.95, n=10, metho
 
 @pytest.mark.parametrize(("name", "words"), [
     ("macro_f1", "Macro F1"), ("p_best", "P best"), ("n", "n"), ("r2", "R²"), ("flops", "FLOPs"), ("", ""),
-    ("peak_bytes", "Peak bytes"), ("efficientnet_lite0", "Efficientnet lite0"),
+    ("peak_bytes", "Peak bytes"), ("gain over hf:org/a_b", "Gain over hf:org/a_b"),
+    ("efficientnet_lite0", "Efficientnet lite0"),
 ])  # fmt: skip
 def test_a_column_reads_as_a_heading(name, words):
     """Names of columns become words, known abbreviations keep their spelling."""

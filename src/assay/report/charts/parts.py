@@ -74,9 +74,11 @@ def quantity(
 
 
 def round_numbers(ends: tuple[float, float]) -> list[float]:
-    """The ticks of a logarithmic axis: powers of ten, and twice and five times these where there are few."""
+    """The ticks of a logarithmic axis: powers of ten, and the more numbers between them the less it spans."""
     low, high = math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1]))
-    factors = (1, 2, 5) if ends[1] / ends[0] <= 2000 else (1,)
+    ratio = ends[1] / ends[0]
+    fine = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if ratio <= 6 else (1, 2, 3, 5, 7) if ratio <= 30 else (1, 2, 5)
+    factors = fine if ratio <= 2000 else (1,)
     every = max(1, round((high - low) / 8))
     ticks = [factor * 10.0**power for power in range(low, high + 1, every) for factor in factors]
     return [tick for tick in ticks if ends[0] <= tick <= ends[1]]

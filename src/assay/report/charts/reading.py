@@ -66,8 +66,10 @@ def span(row: Row, column: str, low: str | None, high: str | None) -> Span:
     cell = row.get(column)
     if isinstance(cell, Estimate):
         return Span(cell.value, cell.low, cell.high)
-    ends = (number(row.get(end)) if end is not None else None for end in (low, high))
-    return Span(number(cell), *ends)
+    first, second = (number(row.get(end)) if end is not None else None for end in (low, high))
+    if first is not None and second is not None and first > second:
+        first, second = second, first
+    return Span(number(cell), first, second)
 
 
 def label(value: Any) -> str:

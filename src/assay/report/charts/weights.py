@@ -15,6 +15,8 @@ class Weights(NamedTuple):
     """What is drawn: `scores` is models x indicators, each 1 for the best of the pool and 0 for the worst."""
 
     models: list[str]
+    labels: list[str]
+    """The models' names without what all of them share."""
     indicators: list[str]
     colours: list[str]
     scores: list[list[float]]
@@ -41,9 +43,10 @@ def lay_out(figure: Figure, limit: int) -> Weights:
     given = figure.options.get("start")
     start = [float(given.get(column, 0.0)) for column in columns] if given else [1.0] * len(columns)
     notes = (f"Not weighed, since an indicator is unknown: {', '.join(unknown)}.",) if unknown else ()
-    return Weights(models, [heading(column) for column in columns],
+    named = reading.names(figure.rows, figure.y)
+    return Weights(models, [named.short.get(model, model) for model in models], [heading(column) for column in columns],
                    [ink(CATEGORIES[i % len(CATEGORIES)]) for i in range(len(columns))], scores, normal(start),
-                   notes)  # fmt: skip
+                   (*notes, *named.notes))  # fmt: skip
 
 
 def normal(weights: list[float]) -> list[float]:

@@ -9,13 +9,13 @@
     return node;
   };
   for (const root of document.querySelectorAll(".weights")) {
-    const { models, indicators, colours, scores } = JSON.parse(document.getElementById(root.dataset.scores).textContent);
+    const { models, labels, colours, scores } = JSON.parse(document.getElementById(root.dataset.scores).textContent);
     const inputs = [...root.querySelectorAll("input")];
     const outputs = [...root.querySelectorAll("output")];
     const list = root.querySelector(".shares");
-    const rows = models.map((model) => {
+    const rows = models.map((model, at) => {
       const item = make("li");
-      const name = make("span", "name", model);
+      const name = make("span", "name", labels[at]);
       name.title = model;
       const bar = make("span", "bar");
       const parts = colours.map((colour) => {
@@ -39,15 +39,15 @@
       const winners = order.filter((i) => best - totals[i] < 1e-9);
       rows.forEach((row, i) => {
         row.parts.forEach((part, k) => { part.style.width = `${100 * Math.max(0, weights[k] * scores[i][k])}%`; });
-        row.score.textContent = totals[i].toFixed(2);
+        row.score.textContent = totals[i].toFixed(3);
         row.name.classList.toggle("best", winners.includes(i));
       });
       list.replaceChildren(...order.slice(0, MOST).map((i) => rows[i].item));
       const names = winners.map((i) => models[i]);
       const next = order[winners.length];
       root.querySelector(".winner").textContent = order.length === 0 ? "No model can be weighed."
-        : names.length > 1 ? `${names.join(" and ")} tie at ${best.toFixed(2)}.`
-          : `${names[0]} wins with ${best.toFixed(2)}${next === undefined ? "." : `; next is ${models[next]} with ${totals[next].toFixed(2)}.`}`;
+        : names.length > 1 ? `${names.join(" and ")} tie at ${best.toFixed(3)}.`
+          : `${names[0]} wins with ${best.toFixed(3)}${next === undefined ? "." : `; next is ${models[next]} with ${totals[next].toFixed(3)}.`}`;
     };
     for (const input of inputs) input.addEventListener("input", update);
     update();
