@@ -8,10 +8,11 @@ same batches and with the same engine, and the features equal those of an undist
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,12 +23,13 @@ from assay.contracts import Batch, Model
 from assay.dataset import Dataset
 from assay.errors import NonFiniteError, NothingToAssessError, ShapeError, StoreError, UsageError
 from assay.features.batches import Work, group, plan
-from assay.features.choice import Choice, Request, features_key, model_key
+from assay.features.choice import Choice, Request, features_key, model_key, versions_of
 from assay.features.halving import Halving
 from assay.features.measure import Run, choose, prepare
 from assay.features.pipeline import stream
 from assay.features.stored import Entry, FeatureSet, Keys, Shelf, Store, item_keys
 
+LOG = logging.getLogger("assay.features")
 Progress = Callable[[int, int, float | None], None]
 SHARD_BYTES = 16 * 2**20
 SHARD_SECONDS = 30.0
@@ -85,8 +87,12 @@ def extract(
         entry = shelf.entry(features_key(model, choice), choice.to_dict())
         missing = unique[~entry.has(every[unique])]
         if len(missing):
-            job = _Job(model, dataset, shelf, request, choice, entry, progress, len(unique))
+            job = _Job(
+                model=model, dataset=dataset, shelf=shelf, request=request, choice=choice, entry=entry,
+                progress=progress, total=len(unique),
+            )  # fmt: skip
             job.compute(plan(entry, dataset, every, missing, choice.batch_size), run)
+            choice = job.choice
     return FeatureSet(
         ids=dataset.ids[rows], key=key_of([entry.owner, keys]), width=info.width,
         layer=info.layer, pooling=info.pooling, choice=choice.to_dict(), computed=len(missing),
@@ -127,29 +133,32 @@ def _settle(
     return choice, run
 
 
+@dataclass(kw_only=True)
 class _Job:
     """The computation of what is missing: from batches to shards."""
 
-    def __init__(
-        self, model: Model, dataset: Dataset, shelf: Shelf, request: Request, choice: Choice, entry: Entry,
-        progress: Progress | None, total: int,
-    ) -> None:  # fmt: skip
-        self.model, self.dataset, self.entry = model, dataset, entry
-        self.shelf, self.request, self.choice = shelf, request, choice
-        self.progress, self.total = progress, total
-        self.keys: list[Keys] = []
-        self.parts: list[NDArray[np.float32]] = []
-        self.written_at = time.monotonic()
+    model: Model
+    dataset: Dataset
+    shelf: Shelf
+    request: Request
+    choice: Choice
+    entry: Entry
+    progress: Progress | None
+    total: int
+    keys: list[Keys] = field(default_factory=list[Keys])
+    parts: list[NDArray[np.float32]] = field(default_factory=list[NDArray[np.float32]])
+    written_at: float = 0.0
 
     def compute(self, work: Sequence[Work], run: Run | None) -> None:
         """Run all batches; what is finished when something fails is stored first."""
         todo = sum(len(piece.keys) for piece in work)
         self.entry.require_room(todo * (4 * self.model.info.width + 32))
-        start, done, before = time.perf_counter(), 0, self.total - todo
+        before, done = self.total - todo, 0
         self._show(before, None)
         ready: Run = run or self._prepare(work[0])
         limit = self.choice.forward_rows or self.choice.batch_size
         halving = Halving(ready, limit=limit, told=self._shrunk)
+        start, self.written_at = time.perf_counter(), time.monotonic()
         try:
             with closing(stream(work, self._read, halving, lanes=getattr(ready, "lanes", 1))) as results:
                 for piece, x in results:
@@ -164,8 +173,14 @@ class _Job:
         self._write()
 
     def _prepare(self, first: Work) -> Run:
-        made, example = self.choice, self._read(first)
-        return prepare(made.engine, self.model, example, precision=made.precision, device=made.device)
+        """What was chosen before, prepared again; other versions of its packages are told, since last bits may move."""
+        made, now = self.choice, versions_of(self.choice.engine)
+        if dict(made.versions) != now:
+            LOG.warning("features of %s were begun with %s, and go on with %s", self.model.ref.uri, made.versions, now)
+        return prepare(
+            made.engine, self.model, self._read(first), rows=made.batch_size, precision=made.precision,
+            device=made.device,
+        )  # fmt: skip
 
     def _read(self, piece: Work) -> Batch:
         return read_batch(self.model, self.dataset, piece.positions)

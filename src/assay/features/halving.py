@@ -99,3 +99,11 @@ def rows_of(batch: Batch) -> int:
 def cut(batch: Batch, start: int, stop: int) -> Batch:
     """The items from `start` to `stop` of a batch."""
     return {name: array[start:stop] for name, array in batch.items()}
+
+
+def filled(batch: Batch, rows: int) -> Batch:
+    """The batch with its last item repeated until it has so many; for kernels that are made for one size."""
+    missing = rows - rows_of(batch) if batch else 0
+    if missing <= 0:
+        return batch
+    return {name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) for name, array in batch.items()}

@@ -20,7 +20,7 @@ from assay.builtin import ENGINES
 from assay.contracts import Batch, Model
 from assay.errors import AssayError, TrialError, UsageError
 from assay.features.choice import TOLERANCE, Choice, Request, relative_difference, versions_of
-from assay.features.halving import Halving, rows_of
+from assay.features.halving import Halving, filled, rows_of
 
 LOG = logging.getLogger("assay.features")
 SAMPLE_BATCHES = 4
@@ -44,7 +44,7 @@ class Timed:
     rate: float
     """Items a second."""
     x: NDArray[np.float32]
-    """Features of the first batch of the sample."""
+    """Features of the last batch of the sample, which is not the one it was prepared with."""
     limit: int | None
     """Items in one call where memory ran out on a whole batch; else None."""
 
@@ -73,7 +73,7 @@ def choose(model: Model, sample: Sample, planned: int, request: Request) -> tupl
         return _untimed(names[0], model, sample, request, device)
     batches = sample(SAMPLE_BATCHES)
     first = time_engine(names[0], model, batches, request.precision, device)
-    reference = first.x if request.precision == "float32" else eager_float32(model, batches[0], device)
+    reference = first.x if request.precision == "float32" else eager_float32(model, batches[-1], device)
     best, rates, notes = first, {first.engine: first.rate}, list[str]()
     for name in names[1:]:
         if _expected(name, model, first, planned) >= best.seconds(planned):
@@ -91,8 +91,7 @@ def choose(model: Model, sample: Sample, planned: int, request: Request) -> tupl
         elif timed.seconds(planned) * CLEARLY < best.seconds(planned):
             best = timed
     choice = Choice(
-        engine=best.engine, precision=request.precision, device=device,
-        batch_size=best.limit or size,
+        engine=best.engine, precision=request.precision, device=device, batch_size=best.limit or size,
         why="; ".join([f"fastest for {planned} items, {best.rate:.0f} a second", *notes]),
         rates={name: round(rate, 2) for name, rate in rates.items()},
         difference=None if best.x is reference else _finite(relative_difference(best.x, reference)),
@@ -110,9 +109,10 @@ def time_engine(name: str, model: Model, sample: Sequence[Batch], precision: str
         TrialError: when its package fails on it.
     """
     start = time.perf_counter()
-    run = prepare(name, model, sample[0], precision=precision, device=device)
-    halving = Halving(run, limit=max(rows_of(batch) for batch in sample))
-    x = halving(sample[0])  # the first call is part of preparing: kernels are chosen and memory is laid out
+    size = max(rows_of(batch) for batch in sample)
+    run = prepare(name, model, sample[0], rows=size, precision=precision, device=device)
+    halving = Halving(run, limit=size)
+    x = halving(sample[-1])  # the first call is part of preparing: kernels are chosen and memory is laid out
     ready = time.perf_counter()
     lanes, at, items = getattr(run, "lanes", 1), 0, 0
     with ThreadPoolExecutor(lanes) as pool:
@@ -127,8 +127,11 @@ def time_engine(name: str, model: Model, sample: Sequence[Batch], precision: str
     return Timed(engine=name, run=run, prepare_seconds=ready - start, rate=items / seconds, x=x, limit=limit)
 
 
-def prepare(name: str, model: Model, example: Batch, *, precision: str, device: str) -> Any:
+def prepare(name: str, model: Model, example: Batch, *, rows: int, precision: str, device: str) -> Any:
     """What an engine prepares for a model; a failure inside its package becomes the failure of a trial.
+
+    The example is filled up to the size of a whole batch: a resumed run, which may begin with a smaller one, must
+    prepare what the first run did.
 
     Raises:
         UsageError: when the engine does not serve this model, precision or device.
@@ -137,7 +140,7 @@ def prepare(name: str, model: Model, example: Batch, *, precision: str, device: 
     if reason := _refuses(name, model, precision, device):
         raise UsageError(reason)
     try:
-        return ENGINES[name].prepare(model, example, precision=precision, device=device)
+        return ENGINES[name].prepare(model, filled(example, rows), precision=precision, device=device)
     except (AssayError, MemoryError):
         raise
     except Exception as error:
@@ -155,18 +158,19 @@ def candidates(model: Model, precision: str, device: str) -> list[str]:
 
 def eager_float32(model: Model, batch: Batch, device: str) -> NDArray[np.float32]:
     """Features by plain PyTorch in float32, which every engine is compared with."""
-    run = prepare("torch", model, batch, precision="float32", device=device)
+    run = prepare("torch", model, batch, rows=rows_of(batch), precision="float32", device=device)
     return Halving(run, limit=rows_of(batch))(batch)
 
 
 def _untimed(name: str, model: Model, sample: Sample, request: Request, device: str) -> tuple[Choice, Run]:
     """The named engine, or the plainest where the items are too few to measure; compared with eager float32."""
     size = request.resolved_batch(model)
-    batch: Batch = {} if name == "model" else sample(1)[0]
-    run = prepare(name, model, batch, precision=request.precision, device=device)
+    compared = name != "model" and (name, request.precision) != ("torch", "float32")
+    batches: Sequence[Batch] = [{}] if name == "model" else sample(2 if compared else 1)
+    run = prepare(name, model, batches[0], rows=size, precision=request.precision, device=device)
     halving, difference = Halving(run, limit=size), None
-    if name != "model" and (name, request.precision) != ("torch", "float32"):
-        difference = _finite(relative_difference(halving(batch), eager_float32(model, batch, device)))
+    if compared:
+        difference = _finite(relative_difference(halving(batches[-1]), eager_float32(model, batches[-1], device)))
     if request.precision == "float32" and difference is not None and difference > TOLERANCE:
         LOG.warning("the engine %s changes features by %.1e, relative to eager float32", name, difference)
     why = "asked for" if request.engine != "auto" else "there are too few items to measure engines on"
@@ -174,8 +178,7 @@ def _untimed(name: str, model: Model, sample: Sample, request: Request, device: 
         why = "the model has no torch network and runs its own way"
     choice = Choice(
         engine=name, precision=request.precision, device=device, why=why, difference=difference,
-        batch_size=halving.limit,
-        settings=dict(getattr(run, "settings", {})), versions=versions_of(name),
+        batch_size=halving.limit, settings=dict(getattr(run, "settings", {})), versions=versions_of(name),
     )  # fmt: skip
     return choice, run
 

@@ -165,10 +165,10 @@ def rates(monkeypatch):
 
     def use(**given):
         def time_engine(name, model, sample, precision, device):
-            run = measure.prepare(name, model, sample[0], precision=precision, device=device)
+            run = measure.prepare(name, model, sample[0], rows=16, precision=precision, device=device)
             setup = measure.ENGINES[name].setup
             return measure.Timed(
-                engine=name, run=run, prepare_seconds=setup, rate=given[name], x=run(sample[0]), limit=None
+                engine=name, run=run, prepare_seconds=setup, rate=given[name], x=run(sample[-1]), limit=None
             )
 
         monkeypatch.setattr(measure, "time_engine", time_engine)
@@ -224,6 +224,42 @@ def test_a_near_tie_stays_with_plain_torch(engines, rates):
     assert choose(100_000).engine == "torch"
     rates(torch=100, alike=125)
     assert choose(100_000).engine == "alike"
+
+
+def test_an_engine_is_compared_on_another_batch_than_it_was_prepared_with(engines, rates):
+    """An engine that is right only for the shape of its example is found out."""
+
+    class Rigid(Engine):
+        def prepare(self, model, example, *, precision, device):
+            length = example["tokens"].shape[1]
+            return lambda batch: model.encode(batch) + np.float32(batch["tokens"].shape[1] != length)
+
+    def sample(count):
+        texts = sorted(tiny_items("text", 16 * count), key=len, reverse=True)
+        return [TinyModel("text").collate(texts[16 * at : 16 * at + 16]) for at in range(count)]
+
+    engines(Engine("torch"), Rigid("rigid"))
+    rates(torch=10, rigid=1000)
+    choice, _ = measure.choose(TinyModel("text"), sample, 1000, measure.Request())
+    assert choice.engine == "torch"
+    assert "rigid was left out (it changes" in choice.why
+    choice, _ = measure.choose(TinyModel("text"), sample, 1000, measure.Request(engine="rigid"))
+    assert choice.difference > 0.1
+
+
+def test_a_resumed_run_prepares_for_whole_batches(engines, store):
+    """Also when all that is left is a small batch, so that kernels are the same and the features are too."""
+    sizes = []
+
+    class Recording(Engine):
+        def prepare(self, model, example, *, precision, device):
+            sizes.append(len(example["pixels"]))
+            return model.encode
+
+    engines(Recording("torch"))
+    extract(TinyModel(), tiny_data(n=50), np.arange(48), store=store, batch_size=16)
+    extract(TinyModel(), tiny_data(n=50), np.arange(50), store=store, batch_size=16)
+    assert sizes == [16, 16]
 
 
 def test_few_items_are_not_measured(engines, store):

@@ -97,15 +97,15 @@ def test_what_was_finished_before_an_error_is_kept(store, monkeypatch):
     model, data = Blender(), rows_data(40)
 
     def load(at):
-        if 25 in at:
-            raise DataError("item 25 cannot be read")
+        if 29 in at:
+            raise DataError("item 29 cannot be read")
         return data.load(at)
 
     broken = Dataset(
         ref=data.ref, modality="table", task=data.task, ids=data.ids, targets=data.targets, load=load,
         digests=data.digests,
     )  # fmt: skip
-    with pytest.raises(DataError, match="item 25"):
+    with pytest.raises(DataError, match="item 29"):
         extract(model, broken, every(data), store=store, batch_size=5)
     assert sorted(model.seen)[:25] == [float(row) for row in range(25)]
     before = len(model.seen)
@@ -151,6 +151,15 @@ def test_a_named_engine_finds_what_auto_has_chosen(store):
     model, data = FakeModel(), fake_dataset(20)
     extract(model, data, every(data), store=store)
     assert extract(model, data, every(data), store=store, engine="model", device=None).computed == 0
+
+
+def test_other_versions_are_told(store, monkeypatch, caplog):
+    """A run that goes on with other packages than it began with says so, since last bits may move."""
+    model, data = FakeModel(), fake_dataset(20)
+    extract(model, data, np.arange(5), store=store)
+    monkeypatch.setattr(extract_module, "versions_of", lambda engine: {"numpy": "99.0"})
+    extract(model, data, np.arange(20), store=store)
+    assert "99.0" in caplog.text
 
 
 def test_progress_counts_items_and_tells_the_rate(store):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from assay.contracts import Batch, Model
 from assay.errors import UsageError
 from assay.features.engines.eager import TorchRun, place, refuses_torch
+from assay.features.halving import filled, rows_of
 
 
 class CompiledEngine:
@@ -44,7 +45,7 @@ class CompiledEngine:
 
         moving = model.info.modality in ("text", "audio")
         network = torch.compile(place(model, device), dynamic=moving)
-        rows = 0 if moving else len(next(iter(example.values())))
+        rows = 0 if moving else rows_of(example)
         run = CompiledRun(TorchRun(network, device=device, precision=precision), rows)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,14 +65,7 @@ class CompiledRun:
 
     def __call__(self, batch: Batch) -> NDArray[np.float32]:
         """(b, d) features."""
-        given = len(next(iter(batch.values())))
-        if given < self._rows:
-            batch = {name: _filled(array, self._rows) for name, array in batch.items()}
-        return self._run(batch)[:given]
-
-
-def _filled(array: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
-    return np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
+        return self._run(filled(batch, self._rows))[: rows_of(batch)]
 
 
 def _compiler() -> str | None:
