@@ -50,7 +50,6 @@ ADAPTERS: Registry[Adapter] = Registry(
         "majority": "assay.adapt.majority:MAJORITY",
         "probe": "assay.adapt.probe:PROBE",
         "ridge": "assay.adapt.ridge:RIDGE",
-        "sgd_head": "assay.adapt.sgd_head:SGD_HEAD",
     },
     extras={"finetune": "torch"},
 )

@@ -80,7 +80,7 @@ class RecipeSpec(BaseModel):
     """A way to adapt, with its parameters; a list under `grid` is expanded into all combinations."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    method: str = Field(description="probe, knn, centroid, ridge, sgd_head, finetune, majority.")
+    method: str = Field(description="probe, knn, centroid, ridge, finetune, majority.")
     grid: dict[str, list[Any]] = Field(default_factory=dict[str, list[Any]], description="Parameter → values.")
 
     @property

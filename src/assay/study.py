@@ -128,7 +128,8 @@ class Study:
             if entry.uri in self._models:
                 model.hold(self._models[entry.uri])
             found.append((model, "model"))
-            if self.spec.baselines.untrained and not ref.untrained and entry.uri not in self._models:
+            twin_named = any(other.uri == f"random:{entry.uri}" for other in self.spec.models)
+            if self.spec.baselines.untrained and not (ref.untrained or twin_named or entry.uri in self._models):
                 twin = replace(model, ref=replace(ref, untrained=True), label=f"{label}, untrained")
                 found.append((twin, "twin"))
         return found

@@ -170,7 +170,7 @@ def _chosen(folder: RunFolder, model: str, data: str | None, recipe: str | None)
     kept = [row for row in mine if (folder.paths.states / f"{row.key}.safetensors").exists()]
     if not kept:
         raise NothingToAssessError(
-            f"no trial of {model} kept a head that can be served; the recipes probe, ridge, sgd_head and finetune do"
+            f"no trial of {model} kept a head that can be served; the recipes probe, ridge and finetune do"
         )
     full = fullest(kept)
     metric = str(folder.ledger.get("data")[full[0].data]["metrics"][0])

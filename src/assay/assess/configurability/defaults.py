@@ -174,4 +174,7 @@ def _candidates(
 
 
 def _told(advice: Advice, i: int) -> str:
-    return ", ".join(f"{name}={value}" for name, value in zip(advice.names, advice.candidates[i], strict=True))
+    def shown(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    return ", ".join(f"{name}={shown(value)}" for name, value in zip(advice.names, advice.candidates[i], strict=True))
