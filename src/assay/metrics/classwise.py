@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from assay.metrics.answers import Answers
-from assay.metrics.metric import CLASSIFICATION, LABELLED, Metric, pseudo_values
+from assay.metrics.metric import CLASSIFICATION, LABELLED, Metric, Shares, pseudo_values
 
 Part = Literal["precision", "recall", "f1"]
 Average = Literal["binary", "micro", "macro", "weighted"]
@@ -31,6 +31,16 @@ def _ratio(part: Part, hits: Counts, said: Counts, true: Counts) -> Counts:
     return np.divide(hits, over, out=np.zeros_like(hits), where=over > 0)
 
 
+def _totals(answers: Answers) -> tuple[Counts, Counts, Counts]:
+    """(c,) items of each class that are right, that were predicted to be of it, and that are of it."""
+    truth, label = answers.target, answers.label
+    if answers.multilabel:
+        sums = [rows.sum(axis=0) for rows in (truth * label, label, truth)]
+    else:
+        sums = [np.bincount(codes, minlength=answers.classes) for codes in (truth[truth == label], label, truth)]
+    return sums[0].astype(np.float64), sums[1].astype(np.float64), sums[2].astype(np.float64)
+
+
 def _without_each(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
     """(n,) values of the metric without each item."""
     if answers.multilabel:
@@ -39,9 +49,7 @@ def _without_each(answers: Answers, part: Part, average: Average) -> NDArray[np.
     codes, back = np.unique(answers.target * c + answers.label, return_inverse=True)
     i, j = codes // c, codes % c
     same = (i == j).astype(np.float64)
-    hits = np.bincount(answers.target[answers.target == answers.label], minlength=c).astype(np.float64)
-    true = np.bincount(answers.target, minlength=c).astype(np.float64)
-    said = np.bincount(answers.label, minlength=c).astype(np.float64)
+    hits, said, true = _totals(answers)
     own = (hits[i] - same, said[i] - same, true[i] - 1)
     other = (hits[j] - same, said[j] - 1, true[j] - same)
     if average == "micro":
@@ -64,7 +72,7 @@ def _without_each(answers: Answers, part: Part, average: Average) -> NDArray[np.
 def _without_each_row(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
     """The same for multilabel targets, where an item may change the counts of every label."""
     truth, said_of = answers.target, answers.label
-    hits, true, said = ((column.sum(axis=0)).astype(np.float64) for column in (truth * said_of, truth, said_of))
+    hits, said, true = _totals(answers)
     if average == "micro":
         own = tuple(
             total.sum() - rows.sum(axis=1) for total, rows in ((hits, truth * said_of), (said, said_of), (true, truth))
@@ -95,9 +103,19 @@ def _classwise(part: Part, average: Average) -> Metric:
             return "no item is, or was predicted to be, of class 1"
         return None
 
+    def shares(answers: Answers) -> Shares:
+        hits, said, true = _totals(answers)
+        over = said if part == "precision" else true
+        if average == "binary":
+            return hits[1:], over[1:]
+        present = np.ones(len(hits), dtype=bool) if answers.multilabel else said + true > 0
+        return hits[present], over[present]
+
     kinds = ("binary",) if average == "binary" else LABELLED
     name = part if average == "binary" else f"{part}_{average}"
-    return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined)
+    if part == "f1" or average not in ("binary", "macro"):
+        return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined)
+    return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined, form="shares", shares=shares)
 
 
 PRECISION, PRECISION_MICRO = _classwise("precision", "binary"), _classwise("precision", "micro")
@@ -110,10 +128,8 @@ F1_MACRO, F1_WEIGHTED = _classwise("f1", "macro"), _classwise("f1", "weighted")
 
 def _balanced_items(answers: Answers) -> NDArray[np.float64]:
     """Pseudo-values of the mean recall over the classes that occur in the target."""
-    c = answers.classes
-    true = np.bincount(answers.target, minlength=c).astype(np.float64)
+    hits, _, true = _totals(answers)
     right = (answers.target == answers.label).astype(np.float64)
-    hits = np.bincount(answers.target, weights=right, minlength=c).astype(np.float64)
     recall = _ratio("recall", hits, hits, true)
     own = true[answers.target]
     new = np.divide(hits[answers.target] - right, own - 1, out=np.zeros(answers.n), where=own > 1)
@@ -123,8 +139,13 @@ def _balanced_items(answers: Answers) -> NDArray[np.float64]:
     return pseudo_values(float(recall.sum() / present), without)
 
 
+def _balanced_shares(answers: Answers) -> Shares:
+    hits, _, true = _totals(answers)
+    return hits[true > 0], true[true > 0]
+
+
 BALANCED_ACCURACY = Metric(
-    name="balanced_accuracy", kinds=CLASSIFICATION, items=_balanced_items,
+    name="balanced_accuracy", kinds=CLASSIFICATION, items=_balanced_items, form="shares", shares=_balanced_shares,
     value=lambda answers: _SKLEARN["recall"](
         answers.target, answers.label, labels=np.unique(answers.target), average="macro", zero_division=0
     ),
@@ -133,9 +154,8 @@ BALANCED_ACCURACY = Metric(
 
 
 def _matthews_items(answers: Answers) -> NDArray[np.float64]:
-    c, n = answers.classes, float(answers.n)
-    true = np.bincount(answers.target, minlength=c).astype(np.float64)
-    said = np.bincount(answers.label, minlength=c).astype(np.float64)
+    n = float(answers.n)
+    _, said, true = _totals(answers)
     same = (answers.target == answers.label).astype(np.float64)
     sums = np.array([same.sum(), true @ said, said @ said, true @ true])
     i, j = answers.target, answers.label

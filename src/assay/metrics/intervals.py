@@ -26,6 +26,7 @@ from assay.metrics.shapes import (
     of_mean,
     of_no_errors,
     of_share,
+    of_shares,
     of_smooth,
     spread_of,
 )  # fmt: skip
@@ -153,8 +154,13 @@ def _interval_of(metric: Metric, answers: Answers, value: float, items: NDArray[
         return few
     if metric.form == "share":
         return of_share(value, answers.n, spread, level)
+    if metric.form == "shares" and metric.shares is not None and codes is None:
+        return of_shares(*metric.shares(answers), level)
     if metric.form == "mean":
         return of_mean(value, spread, level, metric.range)
+    if metric.form == "root_mean":
+        squares = of_mean(value**2, spread_of((answers.target - answers.label) ** 2, codes), level, metric.range)
+        return _rooted(squares)
     if metric.form == "auroc":
         return of_area(value, sides(answers), spread, level)
     if metric.form == "calibration":
@@ -162,6 +168,11 @@ def _interval_of(metric: Metric, answers: Answers, value: float, items: NDArray[
     if spread.error < 1e-12 and value in (0.0, 1.0) and not metric.needs_score and metric.kinds != ("regression",):
         return of_no_errors(value, spread.units, level, lambda many: _moved(metric, answers, value, many))
     return of_smooth(value, spread, level, metric.range)
+
+
+def _rooted(squares: Interval) -> Interval:
+    low, high = (None if end is None else float(np.sqrt(end)) for end in (squares.low, squares.high))
+    return Interval(low, high, f"{squares.method}, of squares")
 
 
 def _too_few(units: int, grouped: bool) -> Interval | None:

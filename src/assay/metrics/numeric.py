@@ -27,7 +27,8 @@ def _rmse_items(answers: Answers) -> NDArray[np.float64]:
 
 
 RMSE = Metric(
-    name="rmse", kinds=NUMERIC, higher_is_better=False, range=(0.0, np.inf), unit="", items=_rmse_items,
+    name="rmse", kinds=NUMERIC, form="root_mean", higher_is_better=False, range=(0.0, np.inf), unit="",
+    items=_rmse_items,
     value=lambda answers: sk.root_mean_squared_error(answers.target, answers.label),
 )  # fmt: skip
 """Root of the mean squared error, in the unit of the target."""

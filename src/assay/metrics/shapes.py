@@ -32,10 +32,12 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The standard error of a mean of contributions."""
+    """How contributions spread around their mean: over items, or over groups."""
 
     error: float
-    """The standard error."""
+    """The standard error of the mean."""
+    skew: float
+    """The third standardised moment of the units."""
     units: int
     """Independent units: items, or groups."""
     grouped: bool
@@ -52,18 +54,18 @@ class Spread:
 
 
 def spread_of(items: NDArray[np.float64], group_codes: NDArray[np.int_] | None) -> Spread:
-    """The standard error of the mean of contributions; sums of groups take the place of items where groups are given.
+    """The spread of contributions; sums of groups take the place of items where groups are given.
 
     References:
         E. Miller (2024), Adding error bars to evals, equation 4, with the factor G / (G − 1) for few groups.
     """
-    n = len(items)
     off = items - items.mean()
-    if group_codes is None:
-        return Spread(float(np.sqrt((off @ off) / max(n - 1, 1) / n)), n, False)
-    sums = np.bincount(group_codes, weights=off)
+    sums = off if group_codes is None else np.bincount(group_codes, weights=off)
     units = len(sums)
-    return Spread(float(np.sqrt(sums @ sums * units / max(units - 1, 1)) / n), units, True)
+    square = float(sums @ sums)
+    error = math.sqrt(square * units / max(units - 1, 1)) / len(items)
+    skew = float((sums**3).mean()) / (square / units) ** 1.5 if square > 0 else 0.0
+    return Spread(error, skew, units, group_codes is not None)
 
 
 def of_share(value: float, n: int, spread: Spread, level: float) -> Interval:
@@ -82,12 +84,39 @@ def of_share(value: float, n: int, spread: Spread, level: float) -> Interval:
     return Interval(low, high, f"{spread.words}Wilson score of {effective:,.0f} effective items")
 
 
+def of_shares(hits: NDArray[np.float64], totals: NDArray[np.float64], level: float) -> Interval:
+    """A mean of shares, one a class: Wilson's interval of each, put together; a class of no items may have any share.
+
+    References:
+        G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures: a general approach,
+        equations 6 and 7 (the method of variance estimates recovery).
+    """
+    share = np.divide(hits, totals, out=np.zeros_like(hits), where=totals > 0)
+    low, high = wilson(hits, np.maximum(totals, 1e-9), level=level)
+    mean, c = float(share.mean()), len(share)
+    down, up = (float(np.sqrt(((end - share) ** 2).sum())) / c for end in (low, high))
+    return Interval(mean - down, mean + up, "Wilson score" if c == 1 else "Wilson score of each class, combined")
+
+
 def of_mean(value: float, spread: Spread, level: float, ends: tuple[float, float]) -> Interval:
-    """A mean of losses from 0 on: Student's t on the scale of logarithms, which suits their long tail."""
-    if value <= 0 or spread.error == 0:
+    """A mean of losses: Student's t, transformed so that the skewness of the losses is removed.
+
+    Losses have a long tail: a sample that missed the large ones has a mean too low and a spread too small, and the
+    plain t interval then ends too soon (coverage 80 to 89 % for the log loss of a rare class).
+
+    References:
+        P. Hall (1992), On the removal of skewness by transformation, the cubic transformation of section 2.
+    """
+    if spread.error == 0:
         return Interval(None, None, "no interval: all items have the same loss")
-    step = two_sided_quantile(level, spread.df) * spread.error / value
-    return Interval(value * math.exp(-step), min(value * math.exp(step), ends[1]), f"{spread.words}t on the log scale")
+    quantile = two_sided_quantile(level, spread.df)
+    bend = spread.skew / math.sqrt(spread.units)
+
+    def straightened(z: float) -> float:
+        return z if abs(bend) < 1e-6 else 3 / bend * (float(np.cbrt(1 + bend * (z - bend / 6))) - 1)
+
+    low, high = (value - straightened(z) * spread.error for z in (quantile, -quantile))
+    return Interval(max(low, ends[0]), min(high, ends[1]), f"{spread.words}t with the skewness removed")
 
 
 def of_smooth(value: float, spread: Spread, level: float, ends: tuple[float, float]) -> Interval:
@@ -202,24 +231,24 @@ def _first_refused(
 
 def of_calibration(value: float, at: NDArray[np.int_], gap: NDArray[np.float64], level: float,
                    group_codes: NDArray[np.int_] | None) -> Interval:  # fmt: skip
-    """Calibration error: the value corrected for its upward bias, and the spread of the bins' gaps.
+    """Calibration error: all multiples of the bins' gaps of which a sample would give such a value.
 
-    Each bin's gap is normal around its estimate, so that the error's expectation and variance follow from the folded
-    normal distribution; the ends are those of the basic bootstrap, 2 · value − expectation ± quantile · spread.
+    Each bin's gap is taken as normal around its truth, so that the value expected of a multiple, and its spread, follow
+    from the folded normal distribution. A multiple is kept when the value seen lies within the quantile of its spread.
+    Perfect calibration is the multiple 0, whose expected value is well above 0 where items are few.
     """
     n, bins = len(gap), int(at.max()) + 1
     mean = np.bincount(at, weights=gap, minlength=bins) / n
     error = np.array([spread_of(np.where(at == b, gap, 0.0), group_codes).error for b in range(bins)])
-    used = error > 0
-    ratio = np.divide(mean, error, out=np.zeros(bins), where=used)
-    folded = np.where(
-        used, error * math.sqrt(2 / math.pi) * np.exp(-(ratio**2) / 2) + mean * (1 - 2 * stats.norm.cdf(-ratio)),
-        np.abs(mean),
-    )  # fmt: skip
-    spread = math.sqrt(float(np.maximum(mean**2 + error**2 - folded**2, 0).sum()))
-    centre, step = 2 * value - float(folded.sum()), two_sided_quantile(level) * spread
-    low, high = max(centre - step, 0.0), min(max(centre + step, 0.0), 1.0)
-    return Interval(low, high, "folded normal gaps of 15 equal bins, corrected for bias")
+    multiples = np.linspace(0, 3, 601)
+    truth = multiples[:, None] * mean
+    ratio = np.divide(truth, error, out=np.zeros_like(truth), where=error > 0)
+    folded = error * math.sqrt(2 / math.pi) * np.exp(-(ratio**2) / 2) + truth * (1 - 2 * stats.norm.cdf(-ratio))
+    folded = np.where(error > 0, folded, np.abs(truth))
+    spread = np.sqrt(np.maximum(truth**2 + error**2 - folded**2, 0).sum(axis=1))
+    kept = multiples[np.abs(value - folded.sum(axis=1)) <= two_sided_quantile(level) * spread]
+    low, high = (float(kept.min()), float(kept.max())) if len(kept) else (0.0, 1.0)
+    return Interval(low * value, min(high * value, 1.0), "folded normal gaps of 15 equal bins, inverted")
 
 
 def of_no_errors(value: float, n: int, level: float, moved: Callable[[int], float]) -> Interval:
