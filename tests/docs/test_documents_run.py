@@ -1,5 +1,6 @@
 """What the README and the examples show is executed."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -53,3 +54,16 @@ def test_every_command_of_the_readme_exists():
 def test_every_example_is_a_study(path):
     """The study files among the examples pass the strict reader, hub names and all."""
     assert load_study(path).recipes
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_runs_on_a_stand_in(path, tmp_path, capsys):
+    """Each example ends with a verdict and a report, on a small model and little data."""
+    spec = importlib.util.spec_from_file_location("example", ROOT / "examples" / "run.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+
+    run = example.main([path.stem, "--stand-in", "--run", str(tmp_path / "run")])
+
+    assert run.tally.failed == 0, run.tally.errors
+    assert "report.html" in capsys.readouterr().out
