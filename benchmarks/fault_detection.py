@@ -3,9 +3,9 @@
 Run: python benchmarks/fault_detection.py [--plants 100] [--table FILE ...]
 
 Every plant starts from two honest versions of a table (the second is the first plus noise) and damages the second: one
-score at chance, two columns swapped, or one task measured by another metric (error for accuracy, top-5 for top-1, recall
-averaged over classes, fractions for percent). Tables are synthetic, and those given by --table, wide with the model in
-the first column. A peer stands beside: flagging every change beyond 4 robust standard deviations of its task.
+score at chance, two columns swapped, or one task measured by another metric (error for accuracy, top-5 for top-1,
+recall averaged over classes, fractions for percent). Tables are synthetic, and those given by --table, wide with the
+model in the first column. A peer stands beside: flagging every change beyond 4 robust standard deviations of its task.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ def synthetic(rng: np.random.Generator, m: int, t: int) -> Table:
 NOISES: dict[str, Callable[[np.random.Generator, Table], Table]] = {
     "normal, 0.3 points": lambda rng, table: 0.3 * rng.normal(size=table.shape),
     "heavy tails, t with 2 df": lambda rng, table: 0.1 * rng.standard_t(2, size=table.shape),
-    "tasks differ 1:7 in noise": lambda rng, table: np.geomspace(0.1, 0.7, table.shape[1]) * rng.normal(size=table.shape),
+    "tasks differ 1:7 in noise": lambda rng, table: (
+        np.geomspace(0.1, 0.7, table.shape[1]) * rng.normal(size=table.shape)
+    ),
     "most re-runs exact": lambda rng, table: 0.2 * rng.normal(size=table.shape) * (rng.random(table.shape) < 0.3),
 }  # fmt: skip
 
 
-def at_chance(rng: np.random.Generator, before: Table, after: Table) -> Flags:
+def at_chance(rng: np.random.Generator, after: Table) -> Flags:
     """One score of a model that is well above chance falls to it."""
     chance = rng.choice([0.1, 1.0, 10.0, 25.0])
     well = np.argwhere(np.isfinite(after) & (after > chance + 15))
@@ -48,7 +50,7 @@ def at_chance(rng: np.random.Generator, before: Table, after: Table) -> Flags:
     return planted
 
 
-def swapped(rng: np.random.Generator, before: Table, after: Table) -> Flags:
+def swapped(rng: np.random.Generator, after: Table) -> Flags:
     """Two columns change places."""
     one, other = rng.choice(after.shape[1], 2, replace=False)
     after[:, [one, other]] = after[:, [other, one]]
@@ -57,7 +59,7 @@ def swapped(rng: np.random.Generator, before: Table, after: Table) -> Flags:
     return planted
 
 
-def other_metric(rng: np.random.Generator, before: Table, after: Table) -> Flags:
+def other_metric(rng: np.random.Generator, after: Table) -> Flags:
     """One task is measured by another metric."""
     task, kind = rng.integers(after.shape[1]), rng.integers(4)
     column = after[:, task]
@@ -110,7 +112,7 @@ def detection(plant: str, tables: Callable[[np.random.Generator], Table], noise:
         false += int((flagged(before, honest) & known).sum())
         peer_false += int((flagged_by_peer(before, honest) & known).sum())
         cells += int(known.sum())
-        planted = PLANTS[plant](rng, before, after)
+        planted = PLANTS[plant](rng, after)
         mask = flagged(before, after)
         hits += found(planted, mask, known)
         peer_hits += found(planted, flagged_by_peer(before, after), known)
@@ -125,7 +127,7 @@ def sources(paths: list[Path]) -> Iterator[tuple[str, Callable[[np.random.Genera
         yield f"synthetic {m} × {t}", lambda rng, m=m, t=t: synthetic(rng, m, t)
     for path in paths:
         table = scores_of(path)
-        yield f"{path.stem} {table.shape[0]} × {table.shape[1]}", lambda rng, table=table: table.copy()
+        yield f"{path.stem} {table.shape[0]} × {table.shape[1]}", lambda _, table=table: table.copy()
 
 
 def scores_of(path: Path) -> Table:

@@ -22,7 +22,7 @@ Z = 1.959964
 
 
 def coverage_of_other_tasks(name: str, t: int, repetitions: int, seed: int = 0) -> tuple[float, float, float]:
-    """Share of intervals over t tasks that hold the mean, their mean width, and the coverage of the percentile bootstrap."""
+    """Coverage and mean width of intervals over t tasks, and the coverage of the percentile bootstrap."""
     draw, truth = TASK_GENERATORS[name]
     rng = np.random.default_rng([seed, t, *name.encode()])
     scores = draw(rng, (repetitions, t))
@@ -76,7 +76,7 @@ def sizes_case(t: int, n: int, p: float, repetitions: int) -> tuple[float, float
 
 
 def items_case(t: int, s: int, n: int, seed_share: float, repetitions: int) -> tuple[float, float]:
-    """Scores of single items, s seeds crossed with n items; seeds hold `seed_share` of the variance of a task's score."""
+    """Scores of single items, s seeds crossed with n items; seeds hold `seed_share` of a score's variance."""
     rng = np.random.default_rng([3, t, s, n, int(seed_share * 100)])
     item_sd, rest_sd = 1.0, 1.0
     own = item_sd**2 / n + rest_sd**2 / (s * n)
@@ -124,7 +124,9 @@ def main() -> None:
         for t in (3, 4, 6, 8, 10, 20, 57):
             inside, width, peer = coverage_of_other_tasks(name, t, repetitions)
             words = verdict(inside, repetitions)
-            print(f"  {name:26s} {t:2d} tasks  {inside:.3f} ({words}), width {width:.3f}; percentile bootstrap {peer:.3f}")
+            print(
+                f"  {name:26s} {t:2d} tasks  {inside:.3f} ({words}), width {width:.3f}; percentile bootstrap {peer:.3f}"
+            )
     print("These tasks again, 95 % intervals; width as a multiple of the width with the true variance")
     for name, (inside, ratio) in these_cases(repetitions):
         print(f"  {name:44s} {inside:.3f} ({verdict(inside, min(repetitions, 20000))}), width × {ratio:.2f}")
