@@ -19,6 +19,7 @@ from assay.metrics.metric import CLASSIFICATION, LABELLED, Metric, Shares, pseud
 Part = Literal["precision", "recall", "f1"]
 Average = Literal["binary", "micro", "macro", "weighted"]
 Counts = NDArray[np.float64]
+_TINY = 1e-300
 
 _SKLEARN: dict[Part, Callable[..., Any]] = {
     "precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score,
@@ -41,48 +42,50 @@ def _totals(answers: Answers) -> tuple[Counts, Counts, Counts]:
     return sums[0].astype(np.float64), sums[1].astype(np.float64), sums[2].astype(np.float64)
 
 
-def _without_each(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
-    """(n,) values of the metric without each item."""
+def _with_and_without(answers: Answers, part: Part, average: Average) -> tuple[float, NDArray[np.float64]]:
+    """The metric, and its (n,) values without each item."""
     if answers.multilabel:
-        return _without_each_row(answers, part, average)
-    c = answers.classes
+        return _rows_with_and_without(answers, part, average)
+    n, c = answers.n, answers.classes
     codes, back = np.unique(answers.target * c + answers.label, return_inverse=True)
     i, j = codes // c, codes % c
     same = (i == j).astype(np.float64)
     hits, said, true = _totals(answers)
-    own = (hits[i] - same, said[i] - same, true[i] - 1)
-    other = (hits[j] - same, said[j] - 1, true[j] - same)
+    old = _ratio(part, hits, said, true)
+    new_own = _ratio(part, hits[i] - same, said[i] - same, true[i] - 1)
+    new_other = _ratio(part, hits[j] - same, said[j] - 1, true[j] - same)
     if average == "micro":
-        return ((hits.sum() - same) / (answers.n - 1))[back]
-    if average == "binary":
-        new = np.where(
-            i == 1, _ratio(part, *own), np.where(j == 1, _ratio(part, *other), _ratio(part, hits, said, true)[1])
-        )
-        return new[back]
-    old, apart = _ratio(part, hits, said, true), 1 - same
-    if average == "weighted":
-        total = (old * true).sum() - old[i] * true[i] - apart * old[j] * true[j]
-        total += _ratio(part, *own) * own[2] + apart * _ratio(part, *other) * other[2]
-        return (total / (answers.n - 1))[back]
-    present = (true + said > 0).sum() - (own[1] + own[2] == 0) - apart * (other[1] + other[2] == 0)
-    total = old.sum() - old[i] - apart * old[j] + _ratio(part, *own) + apart * _ratio(part, *other)
-    return (total / np.maximum(present, 1))[back]
+        value, without = hits.sum() / n, (hits.sum() - same) / max(n - 1, 1)
+    elif average == "binary":
+        value, without = old[1], np.where(i == 1, new_own, np.where(j == 1, new_other, old[1]))
+    elif average == "weighted":
+        changed = new_own * (true[i] - 1) - old[i] * true[i] + (1 - same) * true[j] * (new_other - old[j])
+        value, without = (old @ true) / n, (old @ true + changed) / max(n - 1, 1)
+    else:
+        there = true + said
+        gone = (there[i] - same == 1).astype(float) + (1 - same) * (there[j] == 1)
+        changed = new_own - old[i] + (1 - same) * (new_other - old[j])
+        present = float((there > 0).sum())
+        value, without = old.sum() / present, (old.sum() + changed) / np.maximum(present - gone, 1)
+    return float(value), without[back]
 
 
-def _without_each_row(answers: Answers, part: Part, average: Average) -> NDArray[np.float64]:
+def _rows_with_and_without(answers: Answers, part: Part, average: Average) -> tuple[float, NDArray[np.float64]]:
     """The same for multilabel targets, where an item may change the counts of every label."""
-    truth, said_of = answers.target, answers.label
+    truth, label = answers.target, answers.label
     hits, said, true = _totals(answers)
     if average == "micro":
-        own = tuple(
-            total.sum() - rows.sum(axis=1) for total, rows in ((hits, truth * said_of), (said, said_of), (true, truth))
-        )
-        return _ratio(part, *own)
+        less = [rows.sum(axis=1) for rows in (truth * label, label, truth)]
+        totals = [np.array([float(total.sum())]) for total in (hits, said, true)]
+        left = [total - rows for total, rows in zip(totals, less, strict=True)]
+        return float(_ratio(part, *totals)[0]), _ratio(part, *left)
     cases = [(t, s) for t in (0, 1) for s in (0, 1)]
     table = np.stack([_ratio(part, hits - t * s, said - s, true - t) for t, s in cases])
     weight = np.stack([true - t for t, _ in cases]) if average == "weighted" else np.ones_like(table)
-    at = (2 * truth + said_of, np.arange(answers.classes))
-    return (table * weight)[at].sum(axis=1) / np.maximum(weight[at].sum(axis=1), 1e-300)
+    at = (2 * truth + label, np.arange(answers.classes))
+    old, share = _ratio(part, hits, said, true), true if average == "weighted" else np.ones_like(true)
+    without = (table * weight)[at].sum(axis=1) / np.maximum(weight[at].sum(axis=1), _TINY)
+    return float(old @ share / max(share.sum(), _TINY)), without
 
 
 def _classwise(part: Part, average: Average) -> Metric:
@@ -90,9 +93,7 @@ def _classwise(part: Part, average: Average) -> Metric:
         return float(_SKLEARN[part](answers.target, answers.label, average=average, zero_division=0))
 
     def items(answers: Answers) -> NDArray[np.float64]:
-        if average == "micro" and not answers.multilabel:
-            return (answers.target == answers.label).astype(np.float64)
-        return pseudo_values(value(answers), _without_each(answers, part, average))
+        return pseudo_values(*_with_and_without(answers, part, average))
 
     def undefined(answers: Answers) -> str | None:
         if average == "binary" and part == "precision" and not answers.label.any():
@@ -103,19 +104,20 @@ def _classwise(part: Part, average: Average) -> Metric:
             return "no item is, or was predicted to be, of class 1"
         return None
 
-    def shares(answers: Answers) -> Shares:
+    def shares(answers: Answers) -> Shares | None:
+        """What the metric is a mean of shares of, where it is one."""
         hits, said, true = _totals(answers)
         over = said if part == "precision" else true
-        if average == "binary":
-            return hits[1:], over[1:]
-        present = np.ones(len(hits), dtype=bool) if answers.multilabel else said + true > 0
-        return hits[present], over[present]
+        if average == "micro" or (average == "weighted" and part == "recall"):
+            return None if answers.multilabel else (hits.sum(keepdims=True), true.sum(keepdims=True))
+        if part == "f1" or average == "weighted":
+            return None
+        present = said + true > 0 if average == "macro" and not answers.multilabel else np.ones(len(hits), dtype=bool)
+        return (hits[1:], over[1:]) if average == "binary" else (hits[present], over[present])
 
     kinds = ("binary",) if average == "binary" else LABELLED
     name = part if average == "binary" else f"{part}_{average}"
-    if part == "f1" or average not in ("binary", "macro"):
-        return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined)
-    return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined, form="shares", shares=shares)
+    return Metric(name=name, kinds=kinds, value=value, items=items, undefined=undefined, shares=shares)
 
 
 PRECISION, PRECISION_MICRO = _classwise("precision", "binary"), _classwise("precision", "micro")
@@ -145,7 +147,7 @@ def _balanced_shares(answers: Answers) -> Shares:
 
 
 BALANCED_ACCURACY = Metric(
-    name="balanced_accuracy", kinds=CLASSIFICATION, items=_balanced_items, form="shares", shares=_balanced_shares,
+    name="balanced_accuracy", kinds=CLASSIFICATION, items=_balanced_items, shares=_balanced_shares,
     value=lambda answers: _SKLEARN["recall"](
         answers.target, answers.label, labels=np.unique(answers.target), average="macro", zero_division=0
     ),

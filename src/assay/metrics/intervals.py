@@ -154,8 +154,9 @@ def _interval_of(metric: Metric, answers: Answers, value: float, items: NDArray[
         return few
     if metric.form == "share":
         return of_share(value, answers.n, spread, level)
-    if metric.form == "shares" and metric.shares is not None and codes is None:
-        return of_shares(*metric.shares(answers), level)
+    shares = metric.shares(answers) if metric.shares is not None and codes is None else None
+    if shares is not None:
+        return of_shares(*shares, level)
     if metric.form == "mean":
         return of_mean(value, spread, level, metric.range)
     if metric.form == "root_mean":

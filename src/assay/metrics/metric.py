@@ -17,7 +17,7 @@ from assay.errors import UsageError
 from assay.metrics.answers import Answers, read_classes, read_numbers
 from assay.spec import TaskKind
 
-Form = Literal["share", "shares", "mean", "root_mean", "smooth", "auroc", "calibration"]
+Form = Literal["share", "mean", "root_mean", "smooth", "auroc", "calibration"]
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 CLASSIFICATION: tuple[TaskKind, ...] = ("binary", "multiclass")
 LABELLED: tuple[TaskKind, ...] = ("binary", "multiclass", "multilabel")
@@ -42,10 +42,10 @@ class Metric:
     needs_score: bool = False
     """Whether labels alone do not suffice."""
     form: Form = "smooth"
-    """Which interval suits it: a share of items, a mean of shares, a mean of losses, its root, a smooth function of
-    means, or its own."""
-    shares: Callable[[Answers], Shares] | None = None
-    """For a mean of shares: the items that count and the items they are taken of, one a class."""
+    """Which interval suits it: a share of items, a mean of losses, its root, a smooth function of means, or its own."""
+    shares: Callable[[Answers], Shares | None] | None = None
+    """For a metric that is, of these answers, a mean of shares: the items that count and those they are taken of, one
+    number a share."""
     undefined: Callable[[Answers], str | None] = lambda answers: None  # noqa: ARG005
     """Why it has no value for these answers; None when it has one."""
     unit: str = "fraction"

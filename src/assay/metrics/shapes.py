@@ -85,7 +85,7 @@ def of_share(value: float, n: int, spread: Spread, level: float) -> Interval:
 
 
 def of_shares(hits: NDArray[np.float64], totals: NDArray[np.float64], level: float) -> Interval:
-    """A mean of shares, one a class: Wilson's interval of each, put together; a class of no items may have any share.
+    """A mean of shares, such as one a class: Wilson's interval of each, put together; of no items, any share may be.
 
     References:
         G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures: a general approach,
