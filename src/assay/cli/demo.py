@@ -24,6 +24,6 @@ def command(
     note(f"{len(tree['models'])} models, {len(tree['data'])} data sets; run folder: {out}")
     result = Study(**tree).run(out, offline=True)
     status = finish(result, json=json, html=None, level=0.95, rng_seed=0, fail_if=None)
-    note(f"next: assay ls {out}    assay sustainability {out}    assay export {out} EfficientNet-Lite0")
+    note(f"next: assay ls {out}    assay reusability {out}    assay export {out} EfficientNet-Lite0")
     note("yours: write a study file (README, Your own study), then: assay plan study.yaml; assay run study.yaml")
     return status

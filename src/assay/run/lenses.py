@@ -42,16 +42,16 @@ def select_models(folder: RunFolder, *, level: float, rng_seed: int, metric: str
 
 
 def sustain(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessment]:
-    """Whether the ranking holds on other tasks; needs at least two tasks.
+    """Whether the ranking holds on other tasks; needs a model that was run on two tasks.
 
     Raises:
-        NothingToAssessError: with one task, or one model.
+        NothingToAssessError: without one.
     """
     from assay.assess.sustainability import sustainability
 
     table = task_table(folder)
-    if len(set(table["task"])) < 2:
-        raise NothingToAssessError("one task says nothing about other tasks")
+    if table.groupby("model")["task"].nunique().max() < 2:
+        raise NothingToAssessError("no model was run on two tasks, so nothing is known of other tasks")
     return [sustainability(table, model="model", task="task", score="score", seed="seed", n="n", level=level,
                            rng=stream(rng_seed, "sustainability"))]  # fmt: skip
 
