@@ -89,13 +89,13 @@ def draw_sample(dataset: Dataset, *, rng_seed: int) -> Sample:
     if dataset.task.is_classification:
         if len(rows) and len(np.unique(dataset.targets[rows])) < 2:
             raise NothingToAssessError("the rows hold one class only; there is nothing to tell apart")
-        rows = rows[_interleaved(np.asarray(dataset.targets)[rows])]
+        rows = rows[interleaved(np.asarray(dataset.targets)[rows])]
     if len(rows) < 10:
         raise NothingToAssessError(f"{len(rows)} rows are too few to rank models on; 10 are needed, 100 say something")
     return Sample(dataset=dataset, order=rows, notes=tuple(notes))
 
 
-def _interleaved(codes: NDArray[Any]) -> NDArray[np.int_]:
+def interleaved(codes: NDArray[Any]) -> NDArray[np.int_]:
     """An order in which every beginning holds each class in proportion, as nearly as whole rows allow."""
     place = np.empty(len(codes))
     for code in np.unique(codes):
