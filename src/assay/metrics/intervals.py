@@ -155,7 +155,7 @@ def _interval_of(metric: Metric, answers: Answers, value: float, items: NDArray[
     if metric.form == "share":
         return of_share(value, answers.n, spread, level)
     shares = metric.shares(answers) if metric.shares is not None and codes is None else None
-    if shares is not None:
+    if shares is not None and (len(shares[0]) == 1 or 0 < value < 1):
         return of_shares(*shares, level)
     if metric.form == "mean":
         return of_mean(value, spread, level, metric.range)

@@ -85,17 +85,22 @@ def of_share(value: float, n: int, spread: Spread, level: float) -> Interval:
 
 
 def of_shares(hits: NDArray[np.float64], totals: NDArray[np.float64], level: float) -> Interval:
-    """A mean of shares, such as one a class: Wilson's interval of each, put together; of no items, any share may be.
+    """A share, by Wilson's interval; or a mean of shares, one a class, by Student's t on the logit scale.
+
+    The variance of each share is taken at (hits + ½) / (items + 1), so that a class without errors, or without items,
+    does not pass for a certain one; where classes are small and good that is half of all samples.
 
     References:
-        G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures: a general approach,
-        equations 6 and 7 (the method of variance estimates recovery).
+        J. B. S. Haldane (1956), The estimation and significance of the logarithm of a ratio of frequencies: the half.
     """
+    if len(hits) == 1:
+        low, high = wilson(hits[0], max(float(totals[0]), _EDGE), level=level)
+        return Interval(low, high, "Wilson score")
     share = np.divide(hits, totals, out=np.zeros_like(hits), where=totals > 0)
-    low, high = wilson(hits, np.maximum(totals, 1e-9), level=level)
-    mean, c = float(share.mean()), len(share)
-    down, up = (float(np.sqrt(((end - share) ** 2).sum())) / c for end in (low, high))
-    return Interval(mean - down, mean + up, "Wilson score" if c == 1 else "Wilson score of each class, combined")
+    smooth = (hits + 0.5) / (totals + 1)
+    error = float(np.sqrt((smooth * (1 - smooth) / np.maximum(totals, 1)).sum())) / len(hits)
+    found = of_smooth(float(share.mean()), Spread(error, 0.0, int(totals.sum()), False), level, (0.0, 1.0))
+    return Interval(found.low, found.high, "smoothed shares of each class, t on the logit scale")
 
 
 def of_mean(value: float, spread: Spread, level: float, ends: tuple[float, float]) -> Interval:

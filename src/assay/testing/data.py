@@ -1,4 +1,4 @@
-"""A fake data set for tests: small, learnable, of any modality and task, the same for the same arguments."""
+"""A fake data set, small and learnable, of any modality and task; and DataSuite, which every data source must pass."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from assay.dataset import Dataset
 from assay.rng import stream
 from assay.sources.data.arrays import from_arrays
+from assay.sources.data.items.digest import item_digest
 from assay.spec import Modality, TaskKind
 
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty")
@@ -76,3 +77,68 @@ def _item(modality: Modality, strength: NDArray[np.float64], rng: np.random.Gene
     for at, level in zip(rows, strength, strict=True):
         pixels[at] += 100 * level
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+class DataSuite:
+    """What every data source must hold; subclass it in a test file and give `make`.
+
+    Methods assert and return nothing, so that pytest collects them.
+    """
+
+    def make(self) -> Dataset:
+        """The data set under test, loaded anew."""
+        raise NotImplementedError
+
+    def test_the_reference_is_resolved_and_stable(self) -> None:
+        """The revision and the task are filled in, and loading again gives the same."""
+        first, again = self.make(), self.make()
+        assert len(first.ref.revision) == 64
+        assert first.ref.task == first.task.kind
+        assert first.ref == again.ref
+        assert first.ids.tolist() == again.ids.tolist()
+
+    def test_columns_are_in_step(self) -> None:
+        """Ids are unique; each column has one entry an item; targets are codes of named classes, or numbers."""
+        data = self.make()
+        n = len(data)
+        assert n >= 2
+        assert len(set(data.ids.tolist())) == n
+        assert len(data.digests) == n
+        if data.task.kind == "regression":
+            assert data.targets.dtype == np.float64
+            assert np.isfinite(data.targets).all()
+        elif data.task.kind == "multilabel":
+            assert data.targets.shape == (n, len(data.task.classes))
+        else:
+            assert data.targets.dtype == np.int64
+            assert set(data.targets.tolist()) == set(range(len(data.task.classes)))
+
+    def test_items_come_in_the_order_asked_for(self) -> None:
+        """Any positions, in any order and repeated, give their items; each item's digest is its own."""
+        data = self.make()
+        rows = np.array([len(data) - 1, 0, 1, 0])
+        asked = [item_digest(item) for item in data.load(rows)]
+        alone = [item_digest(data.load(np.array([row]))[0]) for row in rows]
+        assert asked == alone
+        assert asked[1] == asked[3]
+
+    def test_items_are_of_their_modality(self) -> None:
+        """Images are PIL images, texts are str, sounds are (waveform, rate), rows are finite numbers."""
+        data = self.make()
+        (item,) = data.load(np.array([0]))
+        if data.modality == "text":
+            assert isinstance(item, str)
+            assert item.strip()
+        elif data.modality == "image":
+            assert item.convert("RGB").mode == "RGB"
+        elif data.modality == "audio":
+            wave, rate = item
+            assert wave.dtype == np.float32
+            assert wave.ndim == 1
+            assert rate > 0
+        else:
+            assert np.isfinite(np.asarray(item, dtype=float)).all()
+
+    def test_nothing_at_all_can_be_asked_for(self) -> None:
+        """No positions give no items."""
+        assert len(self.make().load(np.empty(0, dtype=np.int_))) == 0
