@@ -21,6 +21,9 @@ def command(
         float | None, typer.Option("--per-hour", help="Price of an hour, for a budget in money.")
     ] = None,
     rows: Annotated[int | None, typer.Option("--rows", min=10, help="Most rows to use.")] = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Fine-tune those who are left for a few epochs, by successive halving.")
+    ] = False,
     metric: Metric = None,
     prior: Prior = None,
     past: Past = None,
@@ -43,4 +46,9 @@ def command(
         models=names_of(models), data=load_data(data, offline=offline), metric=metric, level=level, rng_seed=rng_seed,
         priors=priors_of(prior, past), store=store, device=device, engine=engine, say=note,
     )  # fmt: skip
-    emit(select(question, budget=limit, regret=regret, rows=rows), json=json, html=html, fail_if=fail_if)
+    emit(
+        select(question, budget=limit, regret=regret, rows=rows, finetune=finetune),
+        json=json,
+        html=html,
+        fail_if=fail_if,
+    )

@@ -45,6 +45,9 @@ class Contender:
     """Items that went through the model."""
     battery: dict[str, float | str] = field(default_factory=dict[str, float | str])
     parts: Any = None
+    """NCTI's parts, until the pool is complete."""
+    notes: list[str] = field(default_factory=list[str])
+    """What else went wrong."""
 
     @property
     def seconds(self) -> float:

@@ -36,6 +36,7 @@ from assay.run.contenders import (
     free_baselines,
     with_pool_scores,
 )
+from assay.run.finals import Final, hold_finals
 from assay.spec import ModelRef
 
 _BUDGET = re.compile(r"^\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|min|h|trials?|money)?\s*$")
@@ -144,7 +145,8 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
     )  # fmt: skip
 
 
-def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int | None = None) -> Assessment:
+def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int | None = None,
+           finetune: bool = False) -> Assessment:  # fmt: skip
     """Race the models on a growing sample until the regret that is left is small or the budget is spent.
 
     Args:
@@ -152,6 +154,7 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
         budget: What may be spent.
         regret: Expected regret that may remain, in points (or the metric's own unit).
         rows: Most rows; None for all training rows.
+        finetune: Whether those who are left are fine-tuned for a few epochs at the end, by successive halving.
 
     Raises:
         NothingToAssessError: when no model could be run.
@@ -164,13 +167,18 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
         if not race.stages:
             raise NothingToAssessError("no model could be run within the budget" + _first_error(contenders))
         last = race.stages[-1]
+        tuned = race.finals(last) if finetune else []
         baselines, notes = free_baselines(sample, last.rows)
+    notes += [f"{c.name}: {note}." for c in contenders for note in c.notes]
     background = background_of(sample, baselines, notes, contenders, question.priors)
     judged = selection(
-        race.field, metric=question.measure, background=background, level=question.level, task=question.data.ref.uri,
+        [*race.field, *(final.candidate for final in tuned)], regime="frozen", metric=question.measure,
+        background=background, level=question.level, task=question.data.ref.uri,
         rng=stream(question.rng_seed, "select"),
     )  # fmt: skip
     judged = race.with_dropped(judged)
+    if finetune:
+        judged = replace(judged, tables={**judged.tables, "finals": [_final_row(final, judged) for final in tuned]})
     return replace(
         judged, lens="select", verdict=f"{judged.verdict} {race.ending()}",
         estimates=_with_cost(judged, contenders, sample),
@@ -257,6 +265,18 @@ class _Race:
             events += [{"model": name, "rows": stage.rows, "reason": why} for name, why in stage.dropped.items()]
         return replace(judged, tables={**judged.tables, "ranking": rows, "dropped": events, "stages": self._table()})
 
+    def finals(self, last: Stage) -> list[Final]:
+        """Short fine-tuning of those who are left."""
+        left = [c for c in self.contenders if c.name in last.kept]
+
+        def pays() -> bool:
+            within_trials = self.budget.trials is None or self.trials < self.budget.trials
+            self.trials += 1
+            return within_trials and (self.budget.seconds is None or self._spent() < self.budget.seconds)
+
+        return hold_finals(left, self.sample, last.rows, metric=self.question.measure, pays=pays,
+                           seed=self.question.rng_seed, device=self.question.device)  # fmt: skip
+
     def _dropped(self) -> set[str]:
         return {name for stage in self.stages for name in stage.dropped}
 
@@ -331,6 +351,12 @@ class _Kept:
 
     def __exit__(self, *details: object) -> None:
         return None
+
+
+def _final_row(final: Final, judged: Assessment) -> dict[str, Any]:
+    sign = 1.0 if scale_of(str(judged.inputs["metric"])).sign > 0 else -1.0
+    return {"model": final.candidate.model, "rung": final.rung, "score": sign * final.score,
+            "seconds": final.candidate.cost.seconds}  # fmt: skip
 
 
 def _is_twin(candidate: Candidate) -> bool:

@@ -165,3 +165,17 @@ def test_budgets_that_cannot_be_read(text):
     """A bare number, a word, or money without a price is refused with examples."""
     with pytest.raises(UsageError, match="10m|per-hour"):
         Budget.parse(text)
+
+
+def test_finals_fine_tune_who_is_left_and_fill_the_second_column():
+    """Two networks that can't be told apart are fine-tuned for an epoch; their scores stand beside the frozen ones."""
+    network = "py:assay.testing.tiny_networks:convolutions"
+    larger = dataclasses.replace(DIGITS, load=lambda at: [item.resize((16, 16)) for item in DIGITS.load(at)])
+    asked = Question(models=[network, f"random:{network}"], data=larger, engine="torch", say=lambda text: None)
+    found = select(asked, budget=Budget(), regret=100.0, finetune=True, rows=120)
+    finals = found.tables["finals"]
+    tuned = [row["finetuned"] for row in found.tables["ranking"] if row["finetuned"] is not None]
+
+    assert len(finals) == len(tuned) > 0
+    assert all(0 <= row["score"] <= 1 for row in finals)
+    assert any("Fine-tuned" in finding.claim for finding in found.findings)
