@@ -20,7 +20,7 @@ from assay.errors import ShapeError, UsageError
 
 Floats = NDArray[np.float64]
 
-_PRIOR = (0.5, 0.5)
+_PRIOR = (1.0, 3.0)
 _STEP = 0.0005
 _MOST_LOOKS = 20_000
 
@@ -70,7 +70,7 @@ def log_evidence(losses: Floats, n: Floats, level: float) -> Floats:
         (k,) log e-values; reaching log(1/α) at any time rejects `risk ≤ level` at α.
 
     Notes:
-        E = ∫_{p>c} p^L (1−p)^{n−L} dπ(p) / (c^L (1−c)^{n−L}), π the Beta(½, ½) law restricted to p > c. Each factor is
+        E = ∫_{p>c} p^L (1−p)^{n−L} dπ(p) / (c^L (1−c)^{n−L}), π the Beta(1, 3) law restricted to p > c. Each factor is
         linear in the loss, so it stays a supermartingale for every true risk at most c.
 
     References:

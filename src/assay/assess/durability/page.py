@@ -119,14 +119,14 @@ def _tables(results: Results, causes: list[Row]) -> dict[str, list[Row]]:
 def _curve_rows(periods: Periods, curve: Curve, unlabelled: LabelFree | str) -> list[Row]:
     rows: list[Row] = []
     if periods.source_window is None:
-        rows.append({"name": "source", "window": {"name": "source", "start": None, "end": str(periods.windows.window(0).start)},
-                     "n": len(periods.source), "performance": curve.source, "rate": None, "real_step": None,
-                     "role": periods.source_kind})  # fmt: skip
+        window = {"name": "source", "start": None, "end": periods.windows.window(0).start}
+        rows.append({"name": "source", "window": window, "n": len(periods.source), "performance": curve.source,
+                     "rate": None, "real_step": None, "role": periods.source_kind})  # fmt: skip
     for k, performance in enumerate(curve.performance):
         window = periods.windows.window(k)
         row: Row = {
-            "name": window.name, "window": {"name": window.name, "start": window.start, "end": window.end}, "n": len(periods.labelled[k]),
-            "performance": performance, "rate": curve.rate[k], "real_step": curve.real[k],
+            "name": window.name, "window": {"name": window.name, "start": window.start, "end": window.end},
+            "n": len(periods.labelled[k]), "performance": performance, "rate": curve.rate[k], "real_step": curve.real[k],
             "role": "source" if k == periods.source_window else "stream",
         }  # fmt: skip
         if len(periods.unlabelled[k]):

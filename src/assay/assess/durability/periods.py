@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assay.assess.durability.reading.instants import show_instant
 from assay.assess.durability.reading.log import PredictionLog
-from assay.assess.durability.reading.windows import Windows, cut
+from assay.assess.durability.reading.windows import Windows, cut, origin_of
 from assay.errors import DataError, NothingToAssessError, UsageError
 
 Positions = NDArray[np.int_]
@@ -84,15 +84,14 @@ def find_periods(
     """
     part = _parts(log)
     taught = np.isin(part, ("train", "valid"))
-    if taught.any() and origin is None:
-        origin = _after(log, taught)
+    begin: str | float | None = _after(log, taught) if taught.any() and origin is None else origin
     inside = log if not taught.any() else log.take(~taught)
     kept = None if column is None else [value for value, out in zip(column, taught, strict=True) if not out]
-    windows = cut(inside.instants, window, origin=origin, column=kept, columns=[str(c) for c in log.frame.columns])
+    windows = cut(inside.instants, window, origin=begin, column=kept, columns=[str(c) for c in log.frame.columns])
     index = np.full(len(log), -1)
     index[~taught] = windows.index
     if taught.any():
-        _refuse_overlap(log, taught, windows)
+        _refuse_overlap(log, taught, origin_of(log.instants, begin))
     before = (index < 0) & ~taught
     has_label = log.outputs.labelled
     labelled = _group(index, has_label, len(windows))
@@ -123,8 +122,8 @@ def _parts(log: PredictionLog) -> NDArray[np.str_]:
     return names[codes]
 
 
-def _after(log: PredictionLog, taught: NDArray[np.bool_]) -> str:
-    """The first moment after the training rows, as an origin."""
+def _after(log: PredictionLog, taught: NDArray[np.bool_]) -> float:
+    """The first moment after the training rows that has another row."""
     value = log.instants.value
     last = float(value[taught].max())
     later = value[~taught & (value > last)]
@@ -134,13 +133,12 @@ def _after(log: PredictionLog, taught: NDArray[np.bool_]) -> str:
             f"{show_instant(last, log.instants.resolution)} and no other row is later; train on the past only, or mark "
             "the rows of the stream"
         )
-    return show_instant(float(later.min()), log.instants.resolution)
+    return float(later.min())
 
 
-def _refuse_overlap(log: PredictionLog, taught: NDArray[np.bool_], windows: Windows) -> None:
-    start = float(windows.edges[0, 0])
+def _refuse_overlap(log: PredictionLog, taught: NDArray[np.bool_], start: float) -> None:
     late = taught & (log.instants.value >= start)
-    if late.any() and (log.instants.value[late] > start).any():
+    if late.any():
         raise DataError(
             f"the source period overlaps the target: {int(late.sum()):,} training rows lie at or after "
             f"{show_instant(start, log.instants.resolution)}, where the windows start; a model is not tested on "

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 View = Literal["predictions", "features", "both"]
 
 COMPONENTS = 16
-CLUSTERS = 8
+CLUSTERS = 12
 _LEARN_FROM = 20_000
 _MOST_LEVELS = 20
 _ROWS_PER_COLUMN = 15
@@ -155,7 +155,7 @@ def _components(x: Floats, learn: NDArray[np.int_]) -> Floats:
 
 
 def _clusters(x: Floats, learn: NDArray[np.int_], rng: np.random.Generator) -> tuple[Floats, NDArray[np.int_]]:
-    """Soft memberships (all but one) and the nearest of up to eight clusters, by k-means on half the learning rows."""
+    """Soft memberships (all but one) and the nearest of up to twelve clusters, by k-means on half the learning rows."""
     from sklearn.cluster import KMeans
 
     sample = learn[: max(len(learn) // 2, min(len(learn), 2000))]

@@ -64,7 +64,7 @@ class Windows:
 
 
 def cut(
-    instants: Instants, spec: str | None, *, origin: str | None = None, column: Sequence[Any] | None = None,
+    instants: Instants, spec: str | None, *, origin: str | float | None = None, column: Sequence[Any] | None = None,
     columns: Sequence[str] = (),
 ) -> Windows:  # fmt: skip
     """Cut rows into windows.
@@ -84,7 +84,7 @@ def cut(
         UsageError: a window that is not one, or that the times are too coarse for.
         DataError: more than 2,000 windows, or no row at or after the origin.
     """
-    start = _origin(instants, origin)
+    start = origin_of(instants, origin)
     value = np.where(instants.value >= start, instants.value, np.nan)
     if not np.isfinite(value).any():
         raise DataError(f"no row lies at or after the origin {origin}; the last is at "
@@ -116,9 +116,12 @@ def _kind(spec: str) -> str:
     return "day" if spec == "daily" else spec.removesuffix("ly").removesuffix("s")
 
 
-def _origin(instants: Instants, origin: str | None) -> float:
+def origin_of(instants: Instants, origin: str | float | None) -> float:
+    """The first moment that counts, in the unit of the instants; the first row where no origin is given."""
     if origin is None:
         return float(np.nanmin(instants.value))
+    if not isinstance(origin, str):
+        return float(origin)
     if not instants.dated:
         try:
             return float(origin)
