@@ -6,7 +6,7 @@ that serving is `x @ weight.T + bias`. Everything walks over the rows in blocks;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from assay.errors import NonFiniteError
 
-Scaling = Literal["standard", "center", "none"]
+Scaling = Literal["global", "standard", "center", "none"]
 
 ABSENT = -1e4
 """The bias of a class that no training row has: its probability is exactly zero, and the number can be stored."""
 
 BLOCK = 4096
 """Rows handled at a time."""
+
+SHORT_SUM = 64
+"""Rows that are summed in float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,42 +40,58 @@ class Scale:
         """(b, d) features → (b, d) scaled features."""
         return (block - self.mean) / self.deviation
 
-    def gather(self, x: NDArray[np.float32], rows: NDArray[np.int_]) -> NDArray[np.float32]:
-        """(n, d) and row positions → their scaled features in float32, in one new array."""
-        out = np.empty((len(rows), x.shape[1]), np.float32)
-        for part in blocks(len(rows)):
-            out[part] = self.apply(x[rows[part]])
-        return out
+    def single(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same in float32; what rounding the mean leaves is taken up by a head's intercept."""
+        scaled = block - self.mean.astype(np.float32)
+        scaled *= (1.0 / self.deviation).astype(np.float32)
+        return scaled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearHead:
-    """Outputs = features @ weight.T + bias."""
+    """Outputs = (features - center) @ weight.T + bias; about a centre, float32 products lose nothing."""
 
     weight: NDArray[np.float64]
     """(c, d)."""
     bias: NDArray[np.float64]
     """(c,)."""
+    center: NDArray[np.float64]
+    """(d,)."""
 
     @classmethod
     def unscaled(cls, weight: NDArray[np.float64], bias: NDArray[np.float64], scale: Scale) -> LinearHead:
         """The head on unscaled features that gives what (`weight`, `bias`) give on scaled ones."""
-        weight = weight / scale.deviation
-        return cls(weight=weight, bias=bias - weight @ scale.mean)
+        return cls(weight=weight / scale.deviation, bias=bias, center=scale.mean)
 
     def outputs(self, x: NDArray[np.float32], rows: NDArray[np.int_]) -> NDArray[np.float64]:
         """(n, d) features and row positions → (len(rows), c) outputs in float64."""
-        out = np.empty((len(rows), len(self.bias)))
+        return next(outputs_of([self], x, rows))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What serving needs, in float32, with the centre folded in: `weight` (c, d) and `bias` (c,)."""
+        bias = self.bias - self.weight @ self.center
+        return {"weight": self.weight.astype(np.float32), "bias": bias.astype(np.float32)}
+
+
+def outputs_of(heads: Sequence[LinearHead], x: NDArray[np.float32], rows: NDArray[np.int_]
+               ) -> Iterator[NDArray[np.float64]]:  # fmt: skip
+    """(len(rows), c) outputs of each head, in turn; rows are read once as long as they fit a block.
+
+    Raises:
+        NonFiniteError: an output is NaN or infinite.
+    """
+    kept: NDArray[np.float32] | None = None
+    for head in heads:
+        center, weight = head.center.astype(np.float32), head.weight.T.astype(np.float32)
+        out = np.empty((len(rows), len(head.bias)))
         for part in blocks(len(rows)):
-            out[part] = x[rows[part]].astype(np.float64) @ self.weight.T + self.bias
+            block = x[rows[part]] if kept is None else kept
+            kept = block if len(rows) <= BLOCK else None
+            out[part] = (block - center) @ weight + head.bias
         if not np.isfinite(out).all():
             row = rows[np.flatnonzero(~np.isfinite(out).all(axis=1))[0]]
             raise NonFiniteError(f"the head gives NaN or infinity for row {row}; its features are not finite")
-        return out
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """What serving needs, in float32: `weight` (c, d) and `bias` (c,)."""
-        return {"weight": self.weight.astype(np.float32), "bias": self.bias.astype(np.float32)}
+        yield out
 
 
 def blocks(n: int) -> Iterator[slice]:
@@ -81,9 +100,14 @@ def blocks(n: int) -> Iterator[slice]:
 
 
 def measure_scale(x: NDArray[np.float32], rows: NDArray[np.int_], scaling: Scaling = "standard") -> Scale:
-    """Mean and standard deviation of the features of `rows`, in float64 and two passes.
+    """Mean and scale of the features of `rows`, in float64 and two passes.
 
-    A feature that varies by less than a millionth of its mean counts as constant: float32 holds no more.
+    Args:
+        x: (n, d) features.
+        rows: Positions of the rows to measure.
+        scaling: `standard` divides each feature by its standard deviation, `global` all features by one number, the
+            root of their mean variance; `center` only takes the mean off, `none` changes nothing. A feature that
+            varies by less than a millionth of its mean counts as constant: float32 holds no more.
 
     Raises:
         NonFiniteError: a feature is NaN or infinite.
@@ -91,18 +115,28 @@ def measure_scale(x: NDArray[np.float32], rows: NDArray[np.int_], scaling: Scali
     d = x.shape[1]
     if scaling == "none":
         return Scale(mean=np.zeros(d), deviation=np.ones(d))
-    mean = sum((x[rows[part]].sum(axis=0, dtype=np.float64) for part in blocks(len(rows))), np.zeros(d)) / len(rows)
+    mean = _sum_of_rows(x, rows, lambda block: block) / len(rows)
     if not np.isfinite(mean).all():
-        raise NonFiniteError(
-            f"feature {int(np.flatnonzero(~np.isfinite(mean))[0])} is NaN or infinite in a training row"
-        )
+        first = int(np.flatnonzero(~np.isfinite(mean))[0])
+        raise NonFiniteError(f"feature {first} is NaN or infinite in a training row")
     if scaling == "center":
         return Scale(mean=mean, deviation=np.ones(d))
-    squares = np.zeros(d)
-    for part in blocks(len(rows)):
-        squares += ((x[rows[part]] - mean) ** 2).sum(axis=0)
+    middle = mean.astype(np.float32)
+    squares = _sum_of_rows(x, rows, lambda block: np.square(block - middle))
     deviation = np.sqrt(squares / len(rows))
-    return Scale(mean=mean, deviation=np.where(deviation > 1e-6 * np.abs(mean), deviation, 1.0))
+    deviation[deviation <= 1e-6 * np.abs(mean)] = 0.0
+    if scaling == "global":
+        deviation = np.full(d, np.sqrt(np.mean(deviation**2)))
+    return Scale(mean=mean, deviation=np.where(deviation > 0, deviation, 1.0))
+
+
+def _sum_of_rows(x: NDArray[np.float32], rows: NDArray[np.int_],
+                 of: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> NDArray[np.float64]:  # fmt: skip
+    """(d,) sums: float32 within a few rows, float64 across."""
+    total = np.zeros(x.shape[1])
+    for start in range(0, len(rows), SHORT_SUM):
+        total += of(x[rows[start : start + SHORT_SUM]]).sum(axis=0)
+    return total
 
 
 def full_width(head: LinearHead, present: NDArray[np.int_], width: int) -> LinearHead:
@@ -112,4 +146,4 @@ def full_width(head: LinearHead, present: NDArray[np.int_], width: int) -> Linea
     weight = np.zeros((width, head.weight.shape[1]))
     bias = np.full(width, ABSENT)
     weight[present], bias[present] = head.weight, head.bias
-    return LinearHead(weight=weight, bias=bias)
+    return LinearHead(weight=weight, bias=bias, center=head.center)

@@ -26,16 +26,17 @@ from assay.adapt.job import (
     read_rows,
     width_of,
 )
-from assay.adapt.linear import LinearHead, Scale, full_width, measure_scale
-from assay.adapt.logistic import TOLERANCE, Path, Problem, Solution
+from assay.adapt.linear import LinearHead, Scale, Scaling, full_width, measure_scale, outputs_of
+from assay.adapt.logistic import Problem
 from assay.adapt.parameters import Parameter, defaults_of
+from assay.adapt.path import TOLERANCE, Path, Solution
 from assay.adapt.ridge import Factor, fit_ridge
 from assay.adapt.rotation import own_basis, rotate, shared_basis
 from assay.contracts import Adapted, AdaptJob
 from assay.errors import UsageError
 
-STRENGTHS = tuple(float(10.0 ** (k / 2)) for k in range(-10, 2))
-"""Twelve values of C, half a decade apart, for standardised features: from 0.00001 to 3.2."""
+STRENGTHS = tuple(float(10.0 ** (k / 2)) for k in range(-8, 4))
+"""Twelve values of C, half a decade apart, for features of mean variance one: from 0.0001 to 32."""
 
 WORKING_BYTES = 400_000_000
 """Memory that rotated features of groups in flight may take together."""
@@ -44,10 +45,11 @@ WORKING_BYTES = 400_000_000
 class Probe:
     """Multinomial logistic regression on frozen features; the standard measure of what features hold.
 
-    Minimises C·Σᵢ lossᵢ + ½‖W‖², scikit-learn's objective, on features standardised over the training rows; the
-    intercept is not penalised. Multilabel tasks are one sigmoid a label, regression is ridge with α = 1/C. The head
-    learns from the training rows; where a job brings no validation rows, a fifth of the training rows chooses C and
-    the head is then refitted on all of them.
+    Minimises C·Σᵢ lossᵢ + ½‖W‖², scikit-learn's objective; the intercept is not penalised. All features are divided
+    by one number, which gives them a mean variance of one over the training rows, so that a value of C means the same
+    for every model; unlike a deviation for each feature, it can be had from a few rows. Multilabel tasks are one
+    sigmoid a label, regression is ridge with α = 1/C. The head learns from the training rows; where a job brings no
+    validation rows, a fifth of the training rows chooses C and the head is then refitted on all of them.
     """
 
     method = "probe"
@@ -55,8 +57,8 @@ class Probe:
         "C": Parameter(kind="numbers", default=STRENGTHS, above=0.0,
                        about="Inverse strength of the penalty, as scikit-learn has it; of several, the best on the "
                              "validation rows."),
-        "scale": Parameter(kind="choice", default="standard", choices=("standard", "none"),
-                           about="Whether features are standardised over the training rows."),
+        "scale": Parameter(kind="choice", default="global", choices=("global", "standard", "none"),
+                           about="Whether features are divided by one number, each by its own deviation, or not."),
         "class_weight": Parameter(kind="choice", default="none", choices=("none", "balanced"),
                                   about="`balanced` weighs rows so that all classes count the same."),
         "tolerance": Parameter(default=TOLERANCE, above=0.0, high=0.1,
@@ -94,7 +96,7 @@ class Bases:
         key = (id(x), scaling)
         if key not in self._kept:
             sample = np.linspace(0, len(x) - 1, min(len(x), 8192)).astype(np.int64)
-            self._kept[key] = shared_basis(x, _scale_of(x, sample, scaling))
+            self._kept[key] = shared_basis(x, measure_scale(x, sample, _centred(scaling)))
         return self._kept[key]
 
 
@@ -158,8 +160,7 @@ def _solve(group: Group, jobs: Sequence[AdaptJob]) -> list[Adapted]:
 
 def _as_ridge(job: AdaptJob) -> dict[str, Any]:
     params = {**Probe.defaults, **job.spec.recipe.params}
-    scaling = "standard" if params["scale"] == "standard" else "center"
-    return {"alpha": [1.0 / c for c in params["C"]], "choose": "valid", "scale": scaling}
+    return {"alpha": [1.0 / c for c in params["C"]], "choose": "valid", "scale": _centred(params["scale"])}
 
 
 def _fit(job: AdaptJob, group: Group, paths: dict[bytes, _Fitted]) -> Adapted:
@@ -169,7 +170,9 @@ def _fit(job: AdaptJob, group: Group, paths: dict[bytes, _Fitted]) -> Adapted:
     c, scores = grid[len(grid) // 2], None
     if len(grid) > 1 and valid.size:
         fitted = _fitted(job, group, rows.fit, paths)
-        candidates = (as_predicted(kind, fitted.head(value).outputs(group.x, valid)) for value in grid)
+        fitted.path.solve(grid)
+        outputs = outputs_of([fitted.head(value) for value in grid], group.x, valid)
+        candidates = (as_predicted(kind, each) for each in outputs)
         index, scores = best_setting(candidates, np.asarray(job.targets)[valid], kind)
         c = grid[index]
     fitted = _fitted(job, group, rows.final, paths)
@@ -199,7 +202,7 @@ class _Fitted:
     def head(self, c: float) -> LinearHead:
         """The head at C = `c`, on unscaled features and over all classes."""
         at = self.solution(c).at
-        weight, bias = (self.basis.astype(np.float64) @ at[:-1]).T, at[-1]
+        weight, bias = (self.basis @ at[:-1]).T, at[-1]
         if self.kind != "multilabel" and len(self.present) == 2:  # one sigmoid column, as softmax over two
             weight, bias = np.vstack([np.zeros_like(weight), weight]), np.append(0.0, bias)
         return full_width(LinearHead.unscaled(weight, bias, self.scale), self.present, self.width)
@@ -209,7 +212,7 @@ def _fitted(job: AdaptJob, group: Group, rows: NDArray[np.int_], paths: dict[byt
     key = rows.tobytes()
     if key in paths:
         return paths[key]
-    scale = _scale_of(group.x, rows, group.params["scale"])
+    scale = measure_scale(group.x, rows, _centred(group.params["scale"]))
     if group.basis is None:
         rotated = own_basis(group.x, rows, scale)
     else:
@@ -224,14 +227,15 @@ def _fitted(job: AdaptJob, group: Group, rows: NDArray[np.int_], paths: dict[byt
         columns=len(present) if several or not sigmoid else 1,
         weight=_row_weights(codes, several, group.params["class_weight"]),
     )  # fmt: skip
-    paths[key] = _Fitted(path=Path(problem=problem, tolerance=group.params["tolerance"]), basis=rotated.basis,
+    basis = rotated.basis.astype(np.float64)
+    paths[key] = _Fitted(path=Path(problem=problem, tolerance=group.params["tolerance"]), basis=basis,
                          scale=scale, present=present, width=width, kind=job.task.kind)  # fmt: skip
     return paths[key]
 
 
-def _scale_of(x: NDArray[np.float32], rows: NDArray[np.int_], scaling: str) -> Scale:
+def _centred(scaling: Any) -> Scaling:
     """Features are centred in any case: the free intercept takes it up, and the solver gains."""
-    return measure_scale(x, rows, "standard" if scaling == "standard" else "center")
+    return "center" if scaling == "none" else scaling
 
 
 def _row_weights(codes: NDArray[np.int_], several: bool, class_weight: str) -> NDArray[np.float32] | None:

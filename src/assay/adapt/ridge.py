@@ -44,8 +44,8 @@ class Ridge:
         "choose": Parameter(kind="choice", default="auto", choices=("auto", "valid", "loo"),
                             about="On which rows the penalty is chosen: validation rows, or training rows left out "
                                   "one at a time; auto takes validation rows where there are any."),
-        "scale": Parameter(kind="choice", default="standard", choices=("standard", "center"),
-                           about="Whether features are divided by their deviation over the training rows."),
+        "scale": Parameter(kind="choice", default="standard", choices=("standard", "global", "center"),
+                           about="Whether each feature is divided by its deviation, all by one number, or not."),
     }  # fmt: skip
     defaults: Mapping[str, Any] = defaults_of(parameters)
     needs: Literal["features", "network", "targets"] = "features"
@@ -101,12 +101,10 @@ class _Solver:
         y = _columns(job.task.kind, targets, self.width)[:, self.present]
         self.mean = y.mean(axis=0)
         self.centred = y - self.mean
-        self.moment = factor.rotated.z.T.astype(np.float64) @ self.centred if len(rows) <= 4096 else self._moment()
-
-    def _moment(self) -> NDArray[np.float64]:
-        z = self.factor.rotated.z
-        return sum((z[p].T.astype(np.float64) @ self.centred[p] for p in blocks(len(z))),
-                   np.zeros((z.shape[1], self.centred.shape[1])))  # fmt: skip
+        self.z = factor.rotated.z[:, :-1]
+        self.moment = np.zeros((self.z.shape[1], self.centred.shape[1]))
+        for part in blocks(len(rows)):
+            self.moment += self.z[part].T.astype(np.float64) @ self.centred[part]
 
     def coefficients(self, alpha: float) -> NDArray[np.float64]:
         """(r, K) in the basis."""
@@ -119,7 +117,7 @@ class _Solver:
 
     def loo(self, alpha: float) -> NDArray[np.float64]:
         """(n, c) output for each training row of the head fitted without it."""
-        z, energy = self.factor.rotated.z, self.factor.rotated.energy
+        z, energy = self.z, self.factor.rotated.energy
         share, coefficients = 1.0 / (energy + alpha), self.coefficients(alpha)
         out = np.full((len(z), self.width), -1e4)
         for part in blocks(len(z)):
@@ -158,7 +156,8 @@ def _temperature(job: AdaptJob, heads: _Solver, alpha: float, x: NDArray[np.floa
 
 def _sharpened(head: LinearHead, temperature: float) -> LinearHead:
     absent = (head.bias <= -1e4) & ~head.weight.any(axis=1)
-    return LinearHead(weight=head.weight / temperature, bias=np.where(absent, head.bias, head.bias / temperature))
+    bias = np.where(absent, head.bias, head.bias / temperature)
+    return LinearHead(weight=head.weight / temperature, bias=bias, center=head.center)
 
 
 RIDGE = Ridge()

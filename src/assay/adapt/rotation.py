@@ -25,11 +25,11 @@ class Rotated:
     """Scaled features of some rows in a basis."""
 
     z: NDArray[Any]
-    """(n, r), float32 or float64."""
+    """(n, r + 1), float32 or float64; the last column is ones, for an intercept."""
     basis: NDArray[Any]
-    """(d, r), with orthonormal columns: scaled features = z @ basis.T on these rows."""
+    """(d, r), with orthonormal columns: scaled features = z[:, :r] @ basis.T on these rows."""
     energy: NDArray[np.float64]
-    """(r,) sums of squares of the columns of z."""
+    """(r,) sums of squares of the first columns of z."""
 
 
 def shared_basis(x: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
@@ -37,17 +37,19 @@ def shared_basis(x: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
     rows = np.linspace(0, len(x) - 1, min(len(x), SAMPLE_ROWS)).astype(np.int64)
     gram = np.zeros((x.shape[1], x.shape[1]), np.float32)
     for part in blocks(len(rows)):
-        z = scale.apply(x[rows[part]]).astype(np.float32)
+        z = scale.single(x[rows[part]])
         gram += z.T @ z
     return np.linalg.eigh(gram)[1]
 
 
 def rotate(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale, basis: NDArray[np.float32]) -> Rotated:
     """The scaled features of `rows` in `basis`."""
-    z = np.empty((len(rows), basis.shape[1]), np.float32)
+    z = np.ones((len(rows), basis.shape[1] + 1), np.float32)
+    energy = np.zeros(basis.shape[1])
     for part in blocks(len(rows)):
-        z[part] = scale.apply(x[rows[part]]).astype(np.float32) @ basis
-    return Rotated(z=z, basis=basis, energy=np.einsum("ij,ij->j", z, z, dtype=np.float64))
+        z[part, :-1] = turned = scale.single(x[rows[part]]) @ basis
+        energy += np.einsum("ij,ij->j", turned, turned)
+    return Rotated(z=z, basis=basis, energy=energy)
 
 
 def own_basis(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale) -> Rotated:
@@ -61,7 +63,8 @@ def own_basis(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale) -> R
     values, vectors = np.linalg.eigh(scaled @ scaled.T)
     kept = values > 1e-12 * max(values[-1], 1e-300)
     length = np.sqrt(values[kept])
-    return Rotated(z=vectors[:, kept] * length, basis=(scaled.T @ vectors[:, kept]) / length, energy=length**2)
+    z = np.column_stack([vectors[:, kept] * length, np.ones(len(rows))])
+    return Rotated(z=z, basis=(scaled.T @ vectors[:, kept]) / length, energy=length**2)
 
 
 def _own_wide(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale) -> Rotated:
@@ -70,7 +73,7 @@ def _own_wide(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale) -> R
         z = scale.apply(x[rows[part]])
         gram += z.T @ z
     values, vectors = np.linalg.eigh(gram)
-    z = np.empty((len(rows), x.shape[1]), np.float32)
+    z = np.ones((len(rows), x.shape[1] + 1), np.float32)
     for part in blocks(len(rows)):
-        z[part] = scale.apply(x[rows[part]]) @ vectors
+        z[part, :-1] = scale.apply(x[rows[part]]) @ vectors
     return Rotated(z=z, basis=vectors, energy=np.maximum(values, 0.0))
