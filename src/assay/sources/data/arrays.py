@@ -119,7 +119,7 @@ def _as_items(items: Rows | NDArray[Any], modality: Modality, where: str) -> Row
     if modality == "text":
         check_texts(items, where=where)
     elif modality == "image" and not hasattr(items[0], "convert"):
-        return PixelRows(np.asarray(items))
+        return PixelRows(items)
     elif modality == "table":
         return _number_rows(np.asarray(items, dtype=np.float64), where)
     return items

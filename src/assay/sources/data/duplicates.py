@@ -22,6 +22,7 @@ from assay.sources.data.parts import Split
 
 _ORDER = ("train", "valid", "test")
 _SHOWN = 20
+_MOST = {"image": 20_000, "text": 200_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +59,15 @@ class Duplicates:
 
 
 def find_duplicates(
-    dataset: Dataset, *, parts: Split | NDArray[np.str_] | None = None, near: bool = True
+    dataset: Dataset, *, parts: Split | NDArray[np.str_] | None = None, near: bool | None = None
 ) -> Duplicates:
     """Count exact and near copies in a data set, within and across its parts, and label conflicts among them.
 
     Args:
         dataset: the data; for near copies its items are loaded once, in batches.
         parts: a draw, or the (n,) name of each row's part; the published splits where it is None.
-        near: whether to look for near copies.
+        near: whether to look for near copies; None for unless there are more than 20,000 images or 200,000 texts, since
+            every item must be read for it.
 
     Raises:
         ShapeError: for parts of another length.
@@ -78,7 +80,7 @@ def find_duplicates(
     part_of = _part_names(dataset, parts)
     rows = np.flatnonzero(part_of != "")
     content, first, code = np.unique(dataset.digests[rows], return_index=True, return_inverse=True)
-    pairs, method = _near_pairs(dataset, rows[first]) if near else (None, "near copies were not looked for")
+    pairs, method = _near_pairs(dataset, rows[first], near)
     names = sorted(set(part_of[rows].tolist()), key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
     there = np.zeros((len(content), len(names)), dtype=bool)
     part_code = np.array([names.index(name) for name in part_of[rows]])
@@ -116,8 +118,14 @@ def _part_names(dataset: Dataset, parts: Split | NDArray[np.str_] | None) -> NDA
     return np.asarray(parts, dtype=np.str_)
 
 
-def _near_pairs(dataset: Dataset, rows: NDArray[np.int_]) -> tuple[list[tuple[int, int]] | None, str]:
-    """Pairs of positions among `rows` whose items are near, and how they were found."""
+def _near_pairs(
+    dataset: Dataset, rows: NDArray[np.int_], near: bool | None
+) -> tuple[list[tuple[int, int]] | None, str]:
+    """Pairs of positions among `rows` whose items are near, and how they were found or why they were not looked for."""
+    if near is False:
+        return None, "near copies were not looked for"
+    if near is None and len(rows) > _MOST.get(dataset.modality, 0) > 0:
+        return None, f"near copies were not looked for among {len(rows):,} items; near=True looks for them"
     if dataset.modality == "text":
         rng = stream(0, "near duplicates", dataset.ref.revision)
         return near_texts(list(dataset.load(rows)), rng=rng), "texts that share 80 % of their word sequences"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from assay.dataset import Dataset
@@ -159,8 +160,8 @@ class RowGroups:
         counts = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._column = column
-        self._group = -1
-        self._cells: Any = None
+        self._kept: tuple[int, Any] = (-1, None)
+        self._lock = Lock()  # batches may be prepared in several threads
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -169,11 +170,10 @@ class RowGroups:
         import numpy as np
 
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
-        cells = self._cells
-        if group != self._group:
-            cells = self._file.read_row_group(group, columns=[self._column]).column(0)
-            self._group, self._cells = group, cells
-        return cells[int(row) - int(self._starts[group])].as_py()
+        with self._lock:
+            if group != self._kept[0]:
+                self._kept = (group, self._file.read_row_group(group, columns=[self._column]).column(0))
+            return self._kept[1][int(row) - int(self._starts[group])].as_py()
 
 
 def _refuse_larger_than_memory(path: Path) -> None:

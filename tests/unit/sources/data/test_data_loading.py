@@ -120,6 +120,18 @@ def test_repeated_ids_are_refused():
         from_arrays(["x", "y", "z"], [0, 1, 0], name="faulty", ids=["a", "b", "a"])
 
 
+def test_arrays_of_pixels_are_images(rng):
+    """One array of grey images, and a list of colour images of several sizes, become PIL images."""
+    grey = from_arrays(rng.integers(0, 255, (4, 9, 7)).astype(np.uint8), [0, 1, 0, 1], name="grey")
+    sizes = [(9, 7, 3), (5, 5, 1), (8, 4), (6, 6, 4)]
+    mixed = from_arrays([rng.integers(0, 255, size).astype(np.uint8) for size in sizes], [0, 1, 0, 1], name="mixed")
+
+    assert [image.size for image in grey.load(np.array([2]))] == [(7, 9)]
+    assert [image.mode for image in mixed.load(np.arange(4))] == ["RGB", "L", "L", "RGBA"]
+    with pytest.raises(ShapeError, match=r"row 2 is \(5,\)"):
+        from_arrays([np.zeros((3, 3), np.uint8), np.zeros(5, np.uint8)], [0, 1], name="bad")
+
+
 def test_class_names_keep_their_characters_and_order():
     """Names with slashes, dots, Unicode and HTML come through as they are; whole numbers sort as numbers."""
     names = ["<b>bold</b>", "../up", "日本", "a.b/c"]

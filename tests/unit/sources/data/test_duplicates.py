@@ -112,6 +112,17 @@ def test_a_draw_gives_the_parts():
         find_duplicates(data, parts=np.array(["a", "b", "c"]))
 
 
+def test_very_many_items_are_not_read_unasked(rng, monkeypatch):
+    """Beyond the limit only exact copies are counted, and the method says how to look for near ones."""
+    monkeypatch.setitem(find_duplicates.__globals__["_MOST"], "text", 5)
+    data = from_arrays([_text(rng) for _ in range(6)], [0, 1] * 3, name="many")
+
+    assert find_duplicates(data).near is None
+    assert "near=True looks for them" in find_duplicates(data).method
+    assert find_duplicates(data, near=True).near == 0
+    assert find_duplicates(data, near=False).method == "near copies were not looked for"
+
+
 def test_published_data_have_their_known_copies():
     """Reuters R8 has exact copies of training texts among its test texts; MNIST-5k has no copies at all."""
     from assay.demo.data import mnist5k, reuters_r8

@@ -181,6 +181,7 @@ FAULTY = [
     ("jsonl", '{"text": "a", "label": 1}\n[1, 2]\n', "line 2: an object is needed, got list"),
     ("jsonl", "\n", "no objects"),
     ("parquet", "not parquet at all", "no Parquet file that can be read"),
+    ("csv", "PK\x03\x04workbook", "a compressed file or a workbook"),
     ("csv", "text,label\na,x\n", "1 item; at least two"),
     ("csv", "text,label\na,x\nb,x\n", "all 2 items are of class 'x'"),
 ]

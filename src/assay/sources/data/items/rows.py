@@ -20,11 +20,23 @@ class Rows(Protocol):
 
 
 class PixelRows:
-    """Images kept as one uint8 array; each becomes a PIL image when it is asked for."""
+    """Images kept as uint8 arrays, one (n, h, w) array or many (h, w, 3) ones; each becomes a PIL image when asked for.
 
-    def __init__(self, pixels: NDArray[Any]) -> None:
-        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4):
-            raise ShapeError(f"images are (n, h, w) or (n, h, w, 3) uint8, got {pixels.shape} {pixels.dtype}")
+    Raises:
+        ShapeError: for arrays that are no pixels.
+    """
+
+    def __init__(self, pixels: Rows | NDArray[Any]) -> None:
+        for row in range(1 if isinstance(pixels, np.ndarray) else len(pixels)):
+            image = np.asarray(pixels[row])
+            if (
+                image.dtype != np.uint8
+                or image.ndim not in (2, 3)
+                or (image.ndim == 3 and image.shape[2] not in (1, 3, 4))
+            ):
+                raise ShapeError(
+                    f"an image is (h, w) or (h, w, channels) in uint8; row {row + 1} is {image.shape} {image.dtype}"
+                )
         self._pixels = pixels
 
     def __len__(self) -> int:
@@ -33,7 +45,8 @@ class PixelRows:
     def __getitem__(self, row: Any) -> Any:
         from PIL import Image
 
-        return Image.fromarray(self._pixels[row])
+        pixels = np.asarray(self._pixels[row])
+        return Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
 
 
 class Picked:

@@ -19,16 +19,20 @@ from assay.sources.data.targets import show_rows
 
 _BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 _LETTERS = ("cp1252", "latin-1")  # a few letters among ASCII
 _SCRIPTS = ("gb18030", "shift_jis", "cp1251")  # whole words beyond ASCII
 
 
 def check_encoding(path: Path, encoding: str) -> None:
-    """Read the file once in pieces and refuse it where its bytes are not in the encoding.
+    """Read the file once in pieces and refuse it where it is compressed or its bytes are not in the encoding.
 
     Raises:
         DataError: with the byte position, the line, and encodings that would read the bytes around it.
     """
+    with path.open("rb") as file:
+        if file.read(6).startswith(_PACKED):
+            raise DataError(f"{path}: a compressed file or a workbook, not text; unpack it or save it as plain text")
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
