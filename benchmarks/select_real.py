@@ -7,9 +7,10 @@ blocks, at 64 pixels. For texts: MiniLM cut after each of its six layers and bef
 after layers 2, 4 and 6, at 32 tokens. Data: MNIST-5k, scikit-learn's digits, Reuters R8 and 20 Newsgroups (2,500 texts
 each). Features are computed once, with the seconds an item took up to each cut, and kept.
 
-A study draws 60 % of the rows to learn from; the rest is the test. Brute force is the tuned probe of every candidate on
-all learning rows. `select` runs its own stages (`assay.assess.selection.racing`) on a growing sample of the learning
-rows, as `assay.run.selecting` does, and is charged the measured seconds of the items each stage adds.
+A split draws 60 % of the rows to learn from; the rest is the test. Brute force is the tuned probe of every candidate on
+all learning rows, computed once a split and kept. A study draws the learning rows in another order: `select` runs its
+own stages (`assay.assess.selection.racing`) on a growing sample of them, as `assay.run.selecting` does, and is charged
+the measured seconds of the items each stage adds.
 """
 
 from __future__ import annotations
@@ -187,30 +188,42 @@ def race(made: dict[str, np.ndarray], y: np.ndarray, order: np.ndarray, seconds:
     return left[0], float(stage.judged.regret[0].value or 0.0), spent
 
 
-def study(made: dict[str, np.ndarray], y: np.ndarray, seconds: dict[str, float], number: int, regret: float) -> dict:
+def truth(made: dict[str, np.ndarray], y: np.ndarray, seconds: dict[str, float], number: int, path: Path) -> dict:
+    """Brute force on one split: rows to learn from, candidate → hits on the test rows, and what it all cost."""
     rng = np.random.default_rng(number)
     mixed = rng.permutation(len(y))
     mixed = mixed[interleaved(y[mixed])]
-    train, test = mixed[: int(0.6 * len(y))], np.sort(mixed[int(0.6 * len(y)) :])
-    train = train[rng.permutation(len(train))]
-    order = train[interleaved(y[train])]
-    chosen, stated, spent = race(made, y, order, seconds, regret, rng)
-    scores: dict[str, np.ndarray] = {}
-    brute = 0.0
-    for name, x in made.items():
-        scores[name], took = probe_hits(x, y, np.sort(train), test)
-        brute += took + seconds[name] * len(train)
+    train, test = np.sort(mixed[: int(0.6 * len(y))]), np.sort(mixed[int(0.6 * len(y)) :])
+    if not path.exists():
+        hits, cost = {}, 0.0
+        for name, x in made.items():
+            hits[name], took = probe_hits(x, y, train, test)
+            cost += took + seconds[name] * len(train)
+        np.savez(path, cost=cost, **{f"h {name}": h for name, h in hits.items()})
+    with np.load(path) as kept:
+        scores = {name[2:]: kept[name] for name in kept.files if name.startswith("h ")}
+        return {"train": train, "scores": scores, "cost": float(kept["cost"])}
+
+
+def study(made: dict[str, np.ndarray], y: np.ndarray, seconds: dict[str, float], brute: dict, number: int,
+          regret: float) -> dict:  # fmt: skip
+    rng = np.random.default_rng([7, number])
+    train, scores = brute["train"], brute["scores"]
+    drawn = train[rng.permutation(len(train))]
+    chosen, stated, spent = race(made, y, drawn[interleaved(y[drawn])], seconds, regret, rng)
     best = max(scores, key=lambda name: scores[name].mean())
     mine, theirs = scores[chosen], scores[best]
     p = mcnemar_mid_p(int((mine & ~theirs).sum()), int((theirs & ~mine).sum())) if chosen != best else 1.0
-    regret_now = 100 * float(theirs.mean() - mine.mean())
-    return {"chosen": chosen, "best": best, "p": p, "regret": regret_now, "stated": stated,
-            "share": spent / brute}  # fmt: skip
+    return {
+        "chosen": chosen, "best": best, "p": p, "regret": 100 * float(theirs.mean() - mine.mean()), "stated": stated,
+        "share": spent / brute["cost"],
+    }  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=50)
+    parser.add_argument("--splits", type=int, default=4, help="splits into rows to learn from and test rows")
     parser.add_argument("--regret", type=float, default=1.0, help="expected regret that may remain, in points")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "assay-select-real")
     parser.add_argument("--only", choices=DATA, help="one data set")
@@ -225,7 +238,10 @@ def main() -> None:
             continue
         each = -(-arguments.studies // len(DATA)) if arguments.only is None else arguments.studies
         start = time.perf_counter()
-        rows = [study(made, labels, seconds, number, arguments.regret) for number in range(each)]
+        splits = [truth(made, labels, seconds, number, arguments.keep / f"{data}-truth-{number}.npz")
+                  for number in range(arguments.splits)]  # fmt: skip
+        rows = [study(made, labels, seconds, splits[number % len(splits)], number, arguments.regret)
+                for number in range(each)]  # fmt: skip
         summary(data, rows)
         print(f"  {time.perf_counter() - start:.0f} s", flush=True)
         results += rows

@@ -89,9 +89,9 @@ class Experience:
         table: Floats = np.array(coefficients, dtype=np.float64)
         least = 1e-2 * max(float(np.median(noise)) ** 2, 1e-12)
         return cls(
-            columns=columns, extra=measured.shape[2], mean=table.mean(axis=0), noise=np.array(noise),
-            spread=np.cov(table.T) + least * np.eye(table.shape[1]), low=bounds[0], high=bounds[1],
-            residuals=tuple(np.concatenate(part) for part in residuals),
+            columns=columns, extra=0 if extra is None else int(extra.shape[-1]), noise=np.array(noise),
+            mean=table.mean(axis=0), spread=np.cov(table.T) + least * np.eye(table.shape[1]), low=bounds[0],
+            high=bounds[1], residuals=tuple(np.concatenate(part) for part in residuals),
         )  # fmt: skip
 
     def draw(
