@@ -83,7 +83,10 @@ class Model(Protocol):
 
 
 class ModelSource(Protocol):
-    """A place that models come from; called with the part of the name after the scheme."""
+    """A place that models come from.
+
+    One that can tell a model's facts without its weights also has `describe(ref, *, offline, trust) -> ModelInfo`.
+    """
 
     def __call__(self, ref: ModelRef, *, offline: bool = False, trust: bool = False, seed: int = 0) -> Model:
         """The loaded model; `trust` is the user's word for this one model, `seed` draws an untrained twin's weights."""

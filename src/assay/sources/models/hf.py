@@ -47,8 +47,8 @@ from assay.sources.models.networks.transformer import (
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
-from assay.sources.models.weights.fetch import stock
-from assay.sources.models.weights.reading import notes_on
+from assay.sources.models.weights.fetch import stock_of
+from assay.sources.models.weights.reading import TRUSTED, notes_on
 from assay.sources.models.weights.twin import bare
 
 Kind = Literal["image", "text", "audio"]
@@ -61,7 +61,7 @@ HEADS: dict[Kind, tuple[str, Any]] = {
 
 def _open(request: Request) -> Model:
     uri, trust = request.ref.uri, request.trust
-    held = stock(request.path, uri=uri, offline=request.offline, weights=not request.ref.untrained)
+    held = stock_of(request, weights=not request.ref.untrained)
     config = read_config(held.folder, uri=uri, trust=trust)
     kind = _kind(held.folder)
     auto: Any = HEADS[kind][1] if _has_head(config, kind) else AutoModel
@@ -74,7 +74,7 @@ def _open(request: Request) -> Model:
     inputs = _inputs(held.folder, kind, request, network)
     logits = Logits(model, "pixel_values" if kind == "image" else "") if auto is not AutoModel else None
     layer = shorten(network, request.integer("layer"), uri=uri)
-    notes = (*notes, *_notes(inputs, request))
+    notes = (*notes, *_notes(inputs, request, model))
     revision = digest_state(network.state_dict().items()) if request.ref.untrained else held.revision
     return NetworkModel(
         dataclasses.replace(request.ref, revision=revision),
@@ -86,7 +86,7 @@ def _open(request: Request) -> Model:
 
 
 def _outline(request: Request) -> ModelInfo:
-    held = stock(request.path, uri=request.ref.uri, offline=request.offline, weights=False)
+    held = stock_of(request, weights=False)
     config = read_config(held.folder, uri=request.ref.uri, trust=request.trust)
     kind = _kind(held.folder)
     model = bare(lambda: build(AutoModel, config))
@@ -94,7 +94,7 @@ def _outline(request: Request) -> ModelInfo:
     inputs = _inputs(held.folder, kind, request, network)
     layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
     example = inputs.unmasked_example() if isinstance(inputs, TextInputs) else None
-    facts = _facts(held.folder, config, pooling, layer, _notes(inputs, request), labels=_has_head(config, kind))
+    facts = _facts(held.folder, config, pooling, layer, _notes(inputs, request, model), labels=_has_head(config, kind))
     return inform(network, inputs, facts, example=example)
 
 
@@ -128,8 +128,9 @@ def _network(model: Any, kind: Kind, request: Request) -> tuple[Any, str]:
     backbone = model.base_model if headed else encoder_of(model)
     if kind == "image":
         chosen = request.choice("pooling", ("pooler", *POOLINGS))
-        pooling = chosen or _image_pooling(backbone)
-        return ImageFeatures(backbone, pooling), pooling
+        half = getattr(backbone, "vision_model", None)
+        pooling = chosen or ("pooler" if half is not None else _image_pooling(backbone))
+        return ImageFeatures(half if half is not None else backbone, pooling), pooling
     chosen = request.choice("pooling", POOLINGS)
     if kind == "audio":
         return AudioFeatures(backbone, chosen or "mean"), chosen or "mean"
@@ -214,8 +215,12 @@ def _facts(folder: Path, config: Any, pooling: str, layer: str, notes: tuple[str
     )
 
 
-def _notes(inputs: Inputs, request: Request) -> tuple[str, ...]:
+def _notes(inputs: Inputs, request: Request, model: Any) -> tuple[str, ...]:
     notes: list[str] = []
+    if type(model).__module__.startswith("transformers_modules"):
+        notes.append(TRUSTED)
+    if hasattr(model, "vision_model"):
+        notes.append("the image half of a model of images and texts")
     if isinstance(inputs, TextInputs):
         notes.append(inputs.note)
     if isinstance(inputs, WaveformInputs):

@@ -34,7 +34,7 @@ from assay.sources.models.networks.transformer import (
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.card import licence_of, weight_bytes
 from assay.sources.models.weights.digest import digest_state
-from assay.sources.models.weights.fetch import stock
+from assay.sources.models.weights.fetch import stock_of
 from assay.sources.models.weights.reading import notes_on, read_state, weights_file
 from assay.sources.models.weights.twin import bare, drawn, redraw
 from assay.spec import Modality
@@ -69,7 +69,7 @@ class Steps:
 
 def _open(request: Request) -> Model:
     uri = request.ref.uri
-    held = stock(request.path, uri=uri, offline=request.offline, weights=not request.ref.untrained)
+    held = stock_of(request, weights=not request.ref.untrained)
     steps = _steps(held.folder, uri)
     if steps is None:
         return _by_library(request, held.folder, held.revision)
@@ -93,7 +93,7 @@ def _open(request: Request) -> Model:
 
 def _outline(request: Request) -> ModelInfo:
     uri = request.ref.uri
-    held = stock(request.path, uri=uri, offline=request.offline, weights=False)
+    held = stock_of(request, weights=False)
     steps = _steps(held.folder, uri)
     if steps is None:
         return _open(request).info

@@ -23,7 +23,7 @@ from assay.sources.models.networks.network_model import Facts, Inputs, NetworkMo
 from assay.sources.models.networks.wrapping import Chain
 from assay.sources.models.request import Request, Source
 from assay.sources.models.weights.digest import digest_state
-from assay.sources.models.weights.fetch import Stock, fetch_url, stock
+from assay.sources.models.weights.fetch import Stock, fetch_url, stock_of
 from assay.sources.models.weights.reading import notes_on, read_state, refusing_pickles, weights_file
 from assay.sources.models.weights.twin import bare, drawn
 
@@ -83,7 +83,7 @@ def _trained(request: Request) -> tuple[Any, str, tuple[str, ...]]:
         if cfg is None or not cfg.has_weights:
             raise UsageError(f"{uri}: timm has no trained weights of that name; {_known_tags(name)}")
         if cfg.hf_hub_id:
-            held = stock(str(cfg.hf_hub_id), uri=uri, offline=request.offline)
+            held = stock_of(dataclasses.replace(request, path=str(cfg.hf_hub_id)))
             place, revision = held.folder, held.revision
         else:
             place, revision = fetch_url(str(cfg.url), uri=uri, offline=request.offline), ""
@@ -168,7 +168,7 @@ def _is_elsewhere(name: str) -> bool:
 
 def _stock(request: Request, *, weights: bool = True) -> Stock:
     place = request.path.removeprefix("local-dir:").removeprefix("hf-hub:")
-    held = stock(place, uri=request.ref.uri, offline=request.offline, weights=weights)
+    held = stock_of(dataclasses.replace(request, path=place), weights=weights)
     if not (held.folder / "config.json").is_file():
         raise OfflineError(f"{request.ref.uri}: {held.folder} has no config.json as timm's export to the hub writes it")
     return held

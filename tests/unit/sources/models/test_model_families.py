@@ -75,6 +75,31 @@ def test_a_classifiers_head_gives_the_librarys_probabilities(tmp_path, vit):
         assert len(model.info.labels) == expected.shape[1]
 
 
+def test_of_a_model_of_images_and_texts_the_image_half_is_read(tmp_path):
+    """CLIP: pixels in, the image half's own pooling out, and none of the text half's parameters."""
+    import transformers
+
+    from assay.sources.models.networks.transformer import quiet
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = transformers.CLIPConfig(
+        text_config={**sizes, "vocab_size": 48}, vision_config={**sizes, "image_size": 32, "patch_size": 8}
+    )
+    with quiet():
+        full = transformers.CLIPModel(config).eval()
+        full.save_pretrained(tmp_path)
+        transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32).save_pretrained(tmp_path)
+    model = load_model(f"hf:{tmp_path}")
+    batch = model.collate(images(size=40))
+    with torch.no_grad():
+        expected = full.vision_model(pixel_values=torch.from_numpy(batch["pixels"])).pooler_output.numpy()
+
+    np.testing.assert_allclose(model.encode(batch), expected, atol=1e-5)
+    assert model.info.parameters == sum(p.numel() for p in full.vision_model.parameters())
+    assert "the image half of a model of images and texts" in model.info.notes
+    assert describe_model(f"hf:{tmp_path}").width == model.info.width
+
+
 def test_timms_head_gives_timms_own_logits():
     """Features and classifier apart give what the model gives in one."""
     import timm

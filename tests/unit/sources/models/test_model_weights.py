@@ -257,7 +257,7 @@ def test_offline_without_a_cache_says_what_to_put_where(tmp_path, monkeypatch):
 
 
 def test_a_cached_repository_is_read_offline_and_named_by_its_commit(tmp_path, monkeypatch):
-    """What the hub's client has stored is used, and the revision is the hub's commit."""
+    """What the hub's client has stored is used; a resolved reference keeps its commit when the hub moves on."""
     from huggingface_hub import constants
 
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -271,6 +271,13 @@ def test_a_cached_repository_is_read_offline_and_named_by_its_commit(tmp_path, m
     assert model.ref.revision == commit
     assert model.ref.uri == "hf:org/tiny"
     assert model.info.licence == "apache-2.0"
+
+    newer = "f" * 40
+    tiny.text_encoder(entry / "snapshots" / newer, seed=1)
+    (entry / "refs" / "main").write_text(newer)
+    assert load_model("hf:org/tiny", offline=True).ref.revision == newer
+    assert load_model(model.ref, offline=True).ref.revision == commit
+    assert load_model(f"hf:org/tiny@{commit}", offline=True).ref.revision == commit
 
 
 def test_a_folder_that_is_no_model_says_so(tmp_path):

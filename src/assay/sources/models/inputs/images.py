@@ -54,15 +54,19 @@ class ImageInputs:
         Raises:
             DataError: An item is not an image, or has another size where the mode is `none`.
         """
-        planes = [self._frame(item) for item in items]
         scale = 1.0 / (255.0 * np.asarray(self.deviation, dtype=np.float64))
         shift = np.asarray(self.mean, dtype=np.float64) / np.asarray(self.deviation, dtype=np.float64)
-        pixels = np.empty((len(planes), 3, *self.size), dtype=np.float32)
-        for row, plane in zip(pixels, planes, strict=True):
-            for channel in range(3):
-                source = plane if plane.ndim == 2 else plane[:, :, channel]
+        alike = len(set(zip(self.mean, self.deviation, strict=True))) == 1
+        pixels = np.empty((len(items), 3, *self.size), dtype=np.float32)
+        for row, item in zip(pixels, items, strict=True):
+            plane = self._frame(item)
+            grey = plane.ndim == 2
+            for channel in range(1 if grey and alike else 3):
+                source = plane if grey else plane[:, :, channel]
                 np.multiply(source, np.float32(scale[channel]), out=row[channel], dtype=np.float32)
                 row[channel] -= np.float32(shift[channel])
+            if grey and alike:
+                row[1:] = row[0]
         return {"pixels": pixels}
 
     def example(self) -> Batch:

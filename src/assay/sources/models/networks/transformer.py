@@ -119,14 +119,17 @@ def read_config(folder: Path, *, uri: str, trust: bool) -> Any:
             raise untrusted(folder, uri, "its architecture is code of its own")
         if any("--" in str(place) for place in raw["auto_map"].values()):
             raise untrusted(folder, uri, "its code comes from another repository, which nothing pins")
-    return AutoConfig.from_pretrained(folder, trust_remote_code=trust and kind not in CONFIG_MAPPING)
+    with quiet():
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust and kind not in CONFIG_MAPPING)
+    config.use_cache = False  # a cache of keys and values serves generation only
+    return config
 
 
 def build(auto: Any, config: Any, *, trust: bool = False) -> Any:
     """The architecture with weights drawn from torch's generator, or none on the meta device."""
-    return auto.from_config(
-        config, trust_remote_code=trust, dtype=torch.float32, **_without_pooler(auto, config)
-    ).eval()
+    with quiet():
+        model = auto.from_config(config, trust_remote_code=trust, dtype=torch.float32, **_without_pooler(auto, config))
+    return model.eval()
 
 
 def untrained(auto: Any, config: Any, seed: int) -> Any:

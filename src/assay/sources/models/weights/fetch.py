@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from assay.errors import OfflineError, UnknownNameError, UsageError
+from assay.sources.models.request import Request
 from assay.sources.models.weights.digest import digest_files
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.py", "README.md", "*.jinja")
@@ -29,7 +30,7 @@ class Stock:
     """The hub's commit, or sha256 of a local folder's files; empty where only the configuration was asked for."""
 
 
-def stock(name: str, *, uri: str, offline: bool, weights: bool = True) -> Stock:
+def stock(name: str, *, uri: str, offline: bool, weights: bool = True, revision: str = "") -> Stock:
     """The folder of a model: a local folder as it is, anything else as a repository of the Hugging Face hub.
 
     Args:
@@ -37,6 +38,7 @@ def stock(name: str, *, uri: str, offline: bool, weights: bool = True) -> Stock:
         uri: The model as the user typed it, for messages.
         offline: Whether only the cache may be used.
         weights: False fetches the configuration alone.
+        revision: A commit that an earlier run resolved; anything else, such as a digest, is left aside.
 
     Returns:
         Folder and revision.
@@ -50,6 +52,8 @@ def stock(name: str, *, uri: str, offline: bool, weights: bool = True) -> Stock:
         return Stock(folder, digest_files(folder) if weights else "")
     if _looks_like_a_path(name):
         raise UnknownNameError("folder", name, _neighbours(folder), where=uri)
+    if _is_commit(revision) and "@" not in name:
+        name = f"{name}@{revision}"
     first = _snapshot(name, uri=uri, offline=offline, patterns=[*SETTINGS, *(["*.safetensors"] if weights else [])])
     if weights and not any(first.folder.rglob("*.safetensors")):
         _snapshot(name, uri=uri, offline=offline, patterns=["*.bin", "*.pth", "*.pt"])
@@ -60,6 +64,17 @@ def stock(name: str, *, uri: str, offline: bool, weights: bool = True) -> Stock:
                 else UsageError(f"{uri}: the repository holds no weights for torch")
             )
     return first
+
+
+def stock_of(request: Request, *, weights: bool = True) -> Stock:
+    """`stock` for what a request names, at the revision that it names."""
+    return stock(
+        request.path,
+        uri=request.ref.uri,
+        offline=request.offline,
+        weights=weights,
+        revision=request.ref.revision,
+    )
 
 
 def fetch_url(url: str, *, uri: str, offline: bool) -> Path:
@@ -131,6 +146,10 @@ def _offline_error(uri: str, repository: str) -> OfflineError:
 
 def _looks_like_a_path(name: str) -> bool:
     return name.startswith(("/", ".", "~")) or name.endswith("/") or name.count("/") > 1 or "\\" in name
+
+
+def _is_commit(revision: str) -> bool:
+    return len(revision) == 40 and all(c in "0123456789abcdef" for c in revision)
 
 
 def _neighbours(path: Path) -> list[str]:

@@ -82,11 +82,8 @@ def weights_file(folder: Path, *, uri: str) -> Path:
 
 def notes_on(path: Path, *, trust: bool) -> tuple[str, ...]:
     """What a reader should know of how a file, or the weights in a folder, were read."""
-    if path.is_dir():
-        pickled = not any(path.glob("*.safetensors"))
-    else:
-        pickled = path.suffix != ".safetensors"
-    return (TRUSTED,) if trust else (PICKLED,) if pickled else ()
+    safe = any(path.glob("*.safetensors")) if path.is_dir() else path.suffix == ".safetensors"
+    return () if safe else (TRUSTED,) if trust else (PICKLED,)
 
 
 def _read_safetensors(path: Path, uri: str) -> dict[str, Any]:
