@@ -109,7 +109,7 @@ def difference(
     Example:
         >>> target, right, half = [0, 1] * 20, [0, 1] * 20, [0, 0] * 20
         >>> print(difference("accuracy", target, (right, None), (half, None)))
-        0.500 [0.312, 0.640] fraction
+        0.500 [0.311, 0.641] fraction
     """
     metric = find(metric) if isinstance(metric, str) else metric
     one, two = metric.read(target, *first), metric.read(target, *second)
