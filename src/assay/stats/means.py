@@ -38,7 +38,7 @@ def means_over_tasks(
         scores: (m, t) models × tasks; (t,) for one model. They may be losses: no direction is assumed.
         present: (m, t) which cells were measured; None for those that are finite.
         level: Confidence level.
-        resamples: Bootstrap resamples, shared by all models.
+        resamples: Bootstrap resamples, shared by all models with as many tasks.
         rng: Draws the resamples.
         name: Name of the estimates.
         unit: Unit of the scores.
@@ -70,11 +70,11 @@ def means_over_tasks(
         raise ShapeError(f"scores are models × tasks with a mask of that shape; got {values.shape} and {mask.shape}")
     effects = additive_effects(values, mask)
     t = values.shape[1]
-    counts = rng.multinomial(t, np.full(t, 1 / t), size=resamples).T if t >= BOOTSTRAP_FROM else None
+    sizes = sorted({n for n in mask.sum(axis=1).tolist() if n >= BOOTSTRAP_FROM})
+    counts = {n: rng.multinomial(n, np.full(n, 1 / n), size=resamples).T for n in sizes}
     found = [
-        _mean_over_tasks(values[row][mask[row]], effects[row], t, counts, level, resamples, rng)
-        for row in range(len(values))
-    ]
+        _mean_over_tasks(values[row][mask[row]], effects[row], t, counts, level) for row in range(len(values))
+    ]  # fmt: skip
     return [replace(estimate, name=name, unit=unit, population=population) for estimate in found]
 
 
@@ -142,9 +142,8 @@ def combine(variances: NDArray[np.float64], df: NDArray[np.float64]) -> tuple[fl
 
 
 def _mean_over_tasks(
-    own: NDArray[np.float64], effect: float, t: int, counts: NDArray[np.int_] | None, level: float, resamples: int,
-    rng: np.random.Generator,
-) -> Estimate:  # fmt: skip
+    own: NDArray[np.float64], effect: float, t: int, counts: dict[int, NDArray[np.int_]], level: float
+) -> Estimate:
     n = len(own)
     if n == 0:
         return Estimate.unknown("mean", "the model has no score")
@@ -156,11 +155,10 @@ def _mean_over_tasks(
     quantile = float(special.stdtrit(n - 1, (1 + level) / 2))
     below, above, method = quantile, quantile, "Student's t over tasks"
     if n >= BOOTSTRAP_FROM and error > 0:
-        draws = counts if counts is not None and n == t else rng.multinomial(n, np.full(n, 1 / n), size=resamples).T
-        low, high = _bootstrap_t(own, draws, level)
+        low, high = _bootstrap_t(own, counts[n], level)
         # A resampling quantile can fall on the wrong side of the mean when nearly all tasks agree.
         below, above = max((quantile + high) / 2, 0.0), max((quantile - low) / 2, 0.0)
-        method = f"midpoint of Student's t and the bootstrap-t over tasks, {resamples} resamples"
+        method = f"midpoint of Student's t and the bootstrap-t over tasks, {counts[n].shape[1]} resamples"
     return Estimate(
         name="mean", value=effect, low=effect - below * error, high=effect + above * error, level=level, n=n,
         method=method + corrected,

@@ -252,7 +252,7 @@ def _scales(values: Scores, kept: NDArray[np.bool_]) -> Scores:
     """
     own = np.full(values.shape[1], np.nan)
     moved = kept & (np.nan_to_num(values) != 0)
-    if moved.sum() < 0.1 * kept.sum():
+    if not moved.any() or moved.sum() < 0.1 * kept.sum():
         return np.zeros(values.shape[1])
     counts = np.where(moved.sum(axis=0) > 3, moved.sum(axis=0), 0)
     if not counts.any():

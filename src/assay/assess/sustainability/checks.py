@@ -103,7 +103,7 @@ def comparable(given: Records) -> tuple[Records, tuple[dict[str, Any], ...]]:
     return given.keep(keep), tuple(flags)
 
 
-def scales_agree(now: Records, table: Scores) -> None:
+def scales_agree(now: Records, table: Scores, reading: Reading) -> None:
     """Refuse a table in which fractions and percent are mixed.
 
     Raises:
@@ -115,6 +115,6 @@ def scales_agree(now: Records, table: Scores) -> None:
         return f"model {now.models[model]!r} ({now.place(int(rows[0]))})"
 
     try:
-        check_scale(table, now.tasks, where)
+        check_scale(table, now.tasks, where, within_tasks=reading.standardise)
     except DataError as error:
         raise DataError(f"{now.source or 'the table'}: {error}") from None

@@ -42,6 +42,9 @@ def history(results: Results, against: Results | None = None) -> Part:
     flags = _once(flags)
     found += _findings(flags, sources, compared=bool(steps) or against is not None)
     faults = sum(row["kind"] in FAULTS for row in flags)
+    if faults:
+        caveats.append(f"{counted(faults, 'score')} that may be wrong {'is' if faults == 1 else 'are'} listed in flags "
+                       "and still counted; correct them in the table, or leave out what cannot be right")  # fmt: skip
     method = "changes beyond honest noise" if steps or against else "distance from the rest"
     count = Estimate(name="flagged_faults", value=faults, n=int(results.present.sum()), unit="cells", method=method)
     tables: dict[str, Sequence[dict[str, Any]]] = {"flags": flags}

@@ -12,7 +12,7 @@ from assay.assess.sustainability.options import Goals, Reading
 from assay.assess.sustainability.part import Part, amount, counted, finding
 from assay.assess.sustainability.results import Results
 from assay.estimate import Estimate
-from assay.finding import Figure, Finding
+from assay.finding import Figure, Finding, Verdict
 from assay.stats.agreement import kendall_w
 from assay.stats.components import (
     Components,
@@ -199,13 +199,12 @@ def _findings(
     predicted_words = "" if not predicted.known else (
         f"; another {counted(now, 'task')} like these would show {predicted.low:.2f} to {predicted.high:.2f}"
     )  # fmt: skip
-    low, high = g.low or 0.0, g.high or 1.0
+    ends = "" if g.low is None or g.high is None else f" ({g.low:.2f} to {g.high:.2f})"
     found = [
         finding(
-            f"Reliability of the ranking over {counted(now, 'task')} is {g.value:.2f} ({low:.2f} to {high:.2f})"
-            f"{predicted_words}.",
-            verdict="yes" if low >= 0.8 else "no" if high < 0.8 else "undetermined", estimates=(g, predicted),
-            margin=g.value - 0.8, method="generalizability of the mean, 0.8 counts as enough",
+            f"Reliability of the ranking over {counted(now, 'task')} is {g.value:.2f}{ends}{predicted_words}.",
+            verdict=_enough(g), estimates=(g, predicted), margin=g.value - 0.8,
+            method="generalizability of the mean, 0.8 counts as enough",
         )
     ]  # fmt: skip
     found += [_of_top(scope, now) for scope in scopes[1:] if scope.components.model.known]
@@ -227,6 +226,13 @@ def _findings(
     return found, estimates
 
 
+def _enough(g: Estimate) -> Verdict:
+    """Whether a reliability is above 0.8 with all of its interval."""
+    assert g.value is not None
+    low, high = (g.value if end is None else end for end in (g.low, g.high))
+    return "yes" if low >= 0.8 else "no" if high < 0.8 else "undetermined"
+
+
 def _of_top(scope: Scope, now: int) -> Finding:
     g = generalizability(scope.components)
     assert g.value is not None
@@ -234,7 +240,7 @@ def _of_top(scope: Scope, now: int) -> Finding:
     more = f"; 0.9 would take {counted(tasks, 'task')}" if tasks else "; they show no real difference to each other"
     return finding(
         f"Among the {scope.name} it is {g.value:.2f} over {counted(now, 'task')}{more}.", estimates=(g,),
-        verdict="yes" if (g.low or 0) >= 0.8 else "no" if (g.high or 1) < 0.8 else "undetermined",
+        verdict=_enough(g),
         caveats=("the best were chosen on the same scores, which makes them look more alike on them",),
     )  # fmt: skip
 

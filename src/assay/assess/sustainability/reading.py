@@ -17,7 +17,7 @@ from assay.assess.sustainability.options import Reading
 from assay.assess.sustainability.records import LEVELS, Column, Records, Scores, coded
 from assay.assess.sustainability.scale import aggregate_columns
 from assay.cube import ScoreCube
-from assay.errors import DataError, UnknownNameError, UsageError
+from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
 from assay.frames import column, place
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def read_records(table: pd.DataFrame | ScoreCube, reading: Reading) -> Records:
         UnknownNameError: for a column, axis or task that is not there.
         UsageError: when long and wide are asked for at once, or neither can be made out.
         DataError: when no column holds scores, or a name is missing.
+        NothingToAssessError: when all cells are missing.
     """
     if isinstance(table, ScoreCube):
         return _from_cube(table)
@@ -98,6 +99,10 @@ def _from_wide(table: pd.DataFrame, reading: Reading) -> Records:
     notes = list(_left_out(set(labels) - keep))
     columns, odd = _score_columns(table, [name for name in labels if name in keep], reading, notes)
     if not columns:
+        if keep and all(_objects(table, name).tolist().count(None) == len(table) for name in keep):
+            raise NothingToAssessError(
+                f"{_source(table) or 'the table'}: all cells are missing; nothing can be assessed"
+            )
         raise DataError(
             f"{_source(table) or 'the table'} has no column of scores beside {index!r}; a wide table has one row a "
             "model and one column a task, a long one is named with --model, --task and --score"

@@ -106,7 +106,7 @@ def results_of(records: Records, reading: Reading) -> Results:
     versions, now = _versions(given)
     table = now.table()
     if not reading.as_is:
-        scales_agree(now, table)
+        scales_agree(now, table, reading)
     rows: NDArray[np.bool_] = np.asarray(np.isfinite(table).any(axis=1))
     columns: NDArray[np.bool_] = np.asarray(np.isfinite(table).any(axis=0))
     cut = np.ix_(rows, columns)

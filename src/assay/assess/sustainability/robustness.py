@@ -34,7 +34,8 @@ def robustness(results: Results, order: NDArray[np.int_], *, rng: np.random.Gene
     rows += [_aggregate_row(results, name, values[at], values[0], tau[0, at]) for at, name in enumerate(names) if at]
     irrelevant = _irrelevant(results, scores)
     rows += irrelevant
-    found += _aggregate_findings(results, values, names, tau, irrelevant)
+    if len(results.tasks) > 1:
+        found += _aggregate_findings(results, values, names, tau, irrelevant)
     return Part(
         tables={
             "stability": rows,
@@ -44,7 +45,8 @@ def robustness(results: Results, order: NDArray[np.int_], *, rng: np.random.Gene
                 for i in range(len(names)) for j in range(i + 1, len(names))
             ],
         },
-        findings=tuple(found), estimates=tuple(estimates), figures=(_figure(names, tau),),
+        findings=tuple(found), estimates=tuple(estimates),
+        figures=(_figure(names, tau),) if np.isfinite(tau).any() else (),
     )  # fmt: skip
 
 
@@ -75,10 +77,10 @@ def _over_tasks(
         rival = models[removal.rival]
         rows.append(_row("fewest tasks removed", listed(names), leader=rival, first=leader,
                          note=f"{len(names)} of {t} tasks"))  # fmt: skip
-        what = f"without {listed(names)}" if names else "already"
         found.append(finding(
             f"{leader} keeps the lead when any one task is left out in {kept} of {t} cases; {rival} draws level or "
-            f"leads {what}, {counted(len(names), 'task')} of {t}.", subjects=(leader, rival),
+            f"leads without {listed(names)}, {counted(len(names), 'task')} of {t}." if names else
+            f"{leader} and {rival} have the same mean, so neither leads alone.", subjects=(leader, rival),
             verdict="yes" if removal.share > 0.2 else "no", margin=removal.share,
             method="exact, over all subsets of tasks",
         ))  # fmt: skip

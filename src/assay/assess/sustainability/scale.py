@@ -31,13 +31,16 @@ def unit_of(scores: Scores) -> str:
     return ""
 
 
-def check_scale(scores: Scores, tasks: Sequence[str], where: Callable[[int, int], str]) -> None:
+def check_scale(
+    scores: Scores, tasks: Sequence[str], where: Callable[[int, int], str], *, within_tasks: bool = False
+) -> None:
     """Refuse a table in which fractions and percent are mixed.
 
     Args:
         scores: (m, t) scores, absent cells NaN.
         tasks: (t,) names of the tasks.
         where: Model and task positions → the words that name the cell.
+        within_tasks: Whether tasks may be on different scales, because they are standardised anyway.
 
     Raises:
         DataError: when some cells of a task, or some tasks of a table in percent, look like fractions.
@@ -52,7 +55,7 @@ def check_scale(scores: Scores, tasks: Sequence[str], where: Callable[[int, int]
                 "scale, or pass --as-is when they are right"
             )
     kinds = [_kind(scores[:, at]) for at in range(len(tasks))]
-    if "fraction" in kinds and "percent" in kinds and "other" not in kinds:
+    if "fraction" in kinds and "percent" in kinds and "other" not in kinds and not within_tasks:
         rare = min(("fraction", "percent"), key=kinds.count)
         named = ", ".join(repr(task) for task, kind in zip(tasks, kinds, strict=True) if kind == rare)
         raise DataError(

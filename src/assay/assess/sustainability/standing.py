@@ -213,6 +213,8 @@ def _findings(
         more = "" if "share" in sets.reason else f"; {why}"
         return [finding(f"No rank claim is made: {sets.reason}{more}.", verdict="undetermined",
                         method="sign flips need enough tasks")], []  # fmt: skip
+    if np.ptp(sets.effects) <= 1e-12 * np.abs(sets.effects).max():
+        return [finding(f"All {m} models have the same mean; nothing tells them apart.", verdict="no")], []
     leader = results.models[order[0]]
     tied = [results.models[at] for at in order if sets.tied_with_best[at]]
     adjacent = sum(bool(sets.beats[order[i], order[i + 1]]) for i in range(m - 1))
