@@ -126,8 +126,8 @@ def _curve_rows(periods: Periods, curve: Curve, unlabelled: LabelFree | str) -> 
         window = periods.windows.window(k)
         row: Row = {
             "name": window.name, "window": {"name": window.name, "start": window.start, "end": window.end},
-            "n": len(periods.labelled[k]), "performance": performance, "rate": curve.rate[k], "real_step": curve.real[k],
-            "role": "source" if k == periods.source_window else "stream",
+            "n": len(periods.labelled[k]), "performance": performance, "rate": curve.rate[k],
+            "real_step": curve.real[k], "role": "source" if k == periods.source_window else "stream",
         }  # fmt: skip
         if len(periods.unlabelled[k]):
             row["without_label"] = len(periods.unlabelled[k])
