@@ -89,7 +89,8 @@ def _outline(request: Request) -> ModelInfo:
     held = stock_of(request, weights=False)
     config = read_config(held.folder, uri=request.ref.uri, trust=request.trust)
     kind = _kind(held.folder)
-    model = bare(lambda: build(AutoModel, config))
+    auto: Any = HEADS[kind][1] if _has_head(config, kind) else AutoModel
+    model = bare(lambda: build(auto, config))
     network, pooling = _network(model, kind, request)
     inputs = _inputs(held.folder, kind, request, network)
     layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
@@ -171,8 +172,8 @@ def text_inputs(
         DataError: The tokenizer has more tokens than the network.
         UsageError: `max_length` is more than the network can read.
     """
-    known = backbone.config.vocab_size
-    if len(tokenizer) > known:
+    known = getattr(backbone.config, "vocab_size", None)
+    if known is not None and len(tokenizer) > known:
         raise DataError(f"{uri}: the tokenizer has {len(tokenizer)} tokens and the network {known}; they do not fit")
     longest = _positions(backbone)
     own = tokenizer.model_max_length if tokenizer.model_max_length < 1_000_000 else 512
@@ -193,13 +194,13 @@ def _positions(backbone: Any) -> int | None:
 def _audio_inputs(folder: Path) -> WaveformInputs:
     extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
     facts = {name: value for name, value in extractor.to_dict().items() if isinstance(value, (str, int, float, bool))}
+    spectrogram = "input_features" in extractor.model_input_names
     return WaveformInputs(
         extract=extractor,
         rate=extractor.sampling_rate,
         settings=facts,
-        keys=("input_features",)
-        if "input_features" in extractor.model_input_names
-        else ("input_values", "attention_mask"),
+        keys=("input_features",) if spectrogram else ("input_values", "attention_mask"),
+        padding="max_length" if hasattr(extractor, "nb_max_frames") else True,  # Whisper reads 30 seconds and no less
     )
 
 
@@ -225,6 +226,8 @@ def _notes(inputs: Inputs, request: Request, model: Any) -> tuple[str, ...]:
         notes.append(inputs.note)
     if isinstance(inputs, WaveformInputs):
         notes.append("FLOPs are counted at one second")
+        if inputs.settings.get("return_attention_mask") is False and inputs.keys[0] == "input_values":
+            notes.append("the model reads padding as silence, so its features depend a little on the batch")
     if "pooling" not in request.options and inputs.modality != "image":
         notes.append("the source declares no pooling; the usual one of its kind was taken")
     return tuple(notes)

@@ -117,7 +117,7 @@ def _make(request: Request) -> Any:
     if not hasattr(network, "named_modules"):
         raise UsageError(f"{request.ref.uri}: only a torch network has weights that can be drawn anew")
     redraw(network, request.seed)
-    return made
+    return dataclasses.replace(made, logits=None) if isinstance(made, Parts) else made
 
 
 def _factory(path: str) -> Callable[..., Any]:

@@ -50,7 +50,7 @@ def _open(request: Request) -> Model:
         network=network,
         logits=None if layer else logits,
         inputs=_inputs(weights, request),
-        facts=_facts(weights, layer, notes, labels=file is None and not layer),
+        facts=_facts(whole, weights, layer, notes, labels=file is None and not layer),
     )
 
 
@@ -59,7 +59,7 @@ def _outline(request: Request) -> ModelInfo:
     whole = bare(lambda: _build(name))
     network, _ = _split(whole)
     layer = shorten(network, request.integer("layer"), uri=request.ref.uri)
-    facts = _facts(weights, layer, (), labels=file is None and not layer)
+    facts = _facts(whole, weights, layer, (), labels=file is None and not layer)
     return inform(network, _inputs(weights, request), facts)
 
 
@@ -128,9 +128,9 @@ def _inputs(weights: Any, request: Request) -> ImageInputs:
     )
 
 
-def _facts(weights: Any, layer: str, notes: tuple[str, ...], *, labels: bool) -> Facts:
+def _facts(whole: Any, weights: Any, layer: str, notes: tuple[str, ...], *, labels: bool) -> Facts:
     return Facts(
-        pooling="avg",
+        pooling="cls" if hasattr(whole, "class_token") else "avg",
         layer=layer,
         licence=str(weights.meta.get("license", "")),
         labels=tuple(weights.meta.get("categories", ())) if labels else (),

@@ -100,6 +100,60 @@ def test_of_a_model_of_images_and_texts_the_image_half_is_read(tmp_path):
     assert describe_model(f"hf:{tmp_path}").width == model.info.width
 
 
+SMALL = {"num_attention_heads": 2, "num_hidden_layers": 2, "hidden_size": 32, "intermediate_size": 64}
+
+
+def whisper():
+    import transformers
+
+    sizes = {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "decoder_attention_heads": 2,
+    }
+    config = transformers.WhisperConfig(
+        **sizes, decoder_layers=1, vocab_size=60, pad_token_id=0, decoder_start_token_id=1
+    )
+    return transformers.WhisperModel(config), transformers.WhisperFeatureExtractor()
+
+
+def spectrogram_transformer():
+    import transformers
+
+    config = transformers.ASTConfig(**SMALL, max_length=64, num_mel_bins=32)
+    return transformers.ASTModel(config), transformers.ASTFeatureExtractor(max_length=64, num_mel_bins=32)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of the library's filter bank: empty bands at so few
+@pytest.mark.parametrize("make", [whisper, spectrogram_transformer])
+def test_speech_models_of_other_shapes_are_read_by_their_encoder(tmp_path, make):
+    """Whisper's decoder is left out and its 30 seconds are filled; a spectrogram transformer takes no mask."""
+    from assay.sources.models.networks.transformer import quiet
+
+    with quiet():
+        full, extractor = make()
+        full.eval().save_pretrained(tmp_path)
+        extractor.save_pretrained(tmp_path)
+    model = load_model(f"hf:{tmp_path}")
+    waves = [(np.random.default_rng(k).normal(0, 0.1, 4000 + 999 * k).astype(np.float32), 16_000) for k in range(2)]
+    (values,) = model.collate(waves).values()
+    encoder = full.get_encoder() if full.config.is_encoder_decoder else full
+    with torch.no_grad():
+        expected = encoder(torch.from_numpy(values)).last_hidden_state.mean(dim=1).numpy()
+
+    np.testing.assert_allclose(model.encode(model.collate(waves)), expected, atol=1e-5)
+    assert model.info.parameters == sum(p.numel() for p in encoder.parameters())
+
+
+def test_describing_a_classifier_counts_what_loading_counts(tmp_path):
+    """The pooling layer that a text classifier's head needs is counted both times."""
+    folder = tiny.text_encoder(tmp_path / "head", classes=4)
+
+    assert describe_model(f"hf:{folder}") == load_model(f"hf:{folder}").info
+
+
 def test_timms_head_gives_timms_own_logits():
     """Features and classifier apart give what the model gives in one."""
     import timm

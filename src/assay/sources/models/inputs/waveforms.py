@@ -29,12 +29,14 @@ class WaveformInputs:
     """What the features' key must know."""
     keys: tuple[str, ...]
     """What the network takes."""
+    padding: bool | str = True
+    """To the longest recording of the batch, or `max_length`."""
     modality: Modality = "audio"
 
     def __call__(self, items: Sequence[Any]) -> Batch:
         """The batch; raises DataError where an item is no waveform."""
         waves = [resampled(*as_waveform(item), self.rate) for item in items]
-        made = self.extract(waves, sampling_rate=self.rate, padding=True, return_tensors="np")
+        made = self.extract(waves, sampling_rate=self.rate, padding=self.padding, return_tensors="np")
         return {name: np.asarray(made[name]) for name in self.keys if name in made}
 
     def example(self) -> Batch:

@@ -75,7 +75,8 @@ class AudioFeatures(nn.Module):
         """(b, samples) or (b, k, frames) → (b, d)."""
         if input_features is not None:
             return pool(self.backbone(input_features).last_hidden_state, None, self.pooling)
-        hidden = self.backbone(input_values, attention_mask=attention_mask).last_hidden_state
+        masked = {} if attention_mask is None else {"attention_mask": attention_mask}
+        hidden = self.backbone(input_values, **masked).last_hidden_state
         mask = attention_mask
         if mask is not None and hasattr(self.backbone, "_get_feature_vector_attention_mask"):
             mask = self.backbone._get_feature_vector_attention_mask(hidden.shape[1], mask)
