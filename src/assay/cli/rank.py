@@ -43,6 +43,9 @@ def command(
     ] = None,
     metric: Metric = None,
     twins: Annotated[bool, typer.Option("--twins", help="Run each model's untrained twin as a baseline.")] = False,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Names that differ only in options (layer, pooling) are one model.")
+    ] = False,
     prior: Prior = None,
     past: Past = None,
     store: Store = None,
@@ -64,7 +67,7 @@ def command(
         models=names, data=load_data(data, offline=offline), metric=metric, twins=twins, level=level, rng_seed=rng_seed,
         priors=priors_of(prior, past), store=store, device=device, engine=engine, say=note,
     )  # fmt: skip
-    emit(rank(question, rows=rows, scores=score), json=json, html=html, fail_if=fail_if)
+    emit(rank(question, rows=rows, scores=score, variants=variants), json=json, html=html, fail_if=fail_if)
 
 
 def names_of(models: list[str]) -> list[str]:

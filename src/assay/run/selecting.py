@@ -17,6 +17,7 @@ from typing import Any
 from assay.assess.selection.candidates import Candidate
 from assay.assess.selection.judging import scale_of
 from assay.assess.selection.lens import selection
+from assay.assess.selection.nesting import choose_variants
 from assay.assess.selection.racing import Stage, hold_stage, schedule
 from assay.assess.selection.tables import ranking_rows
 from assay.contracts import Model
@@ -106,13 +107,16 @@ class Question:
         return self.metric or ("accuracy" if self.data.task.is_classification else "r2")
 
 
-def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None = None) -> Assessment:
+def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None = None,
+         variants: bool = False) -> Assessment:  # fmt: skip
     """Every model on one sample: leave-one-out score with interval, the battery, ties, and what is free.
 
     Args:
         question: Models, data, and how to judge.
         rows: Rows of the sample.
         scores: Transferability scores to compute; None for all of them.
+        variants: Whether names that differ only in their options (layer, pooling) are one model, whose best variant is
+            chosen on other rows than those that score it.
 
     Raises:
         NothingToAssessError: when no model could be run.
@@ -134,6 +138,8 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
         background = background_of(sample, [*baselines, *twins], notes, contenders, question.priors)
     if not pool:
         raise NothingToAssessError("no model could be run" + _first_error(contenders))
+    if variants:
+        pool = choose_variants(pool, metric=question.measure)
     judged = selection(
         pool, metric=question.measure, background=background, level=question.level, task=question.data.ref.uri,
         rng=stream(question.rng_seed, "rank"),
