@@ -77,10 +77,11 @@ def _assess(source: Path, against: Path | None, given: dict[str, Any], level: fl
     from assay.assess.sustainability import sustainability
     from assay.ledger import is_run, open_run
     from assay.ledger.readers.results import read_results
-    from assay.ledger.views import task_table
     from assay.rng import stream
 
     if is_run(source):
+        from assay.ledger.views import task_table
+
         table = task_table(open_run(source), given.get("metric"))
         table.attrs |= {"source": str(source), "options": {"seed": "seed", "n": "n"}}
     else:

@@ -115,6 +115,8 @@ def scales_agree(now: Records, table: Scores, reading: Reading) -> None:
         return f"model {now.models[model]!r} ({now.place(int(rows[0]))})"
 
     try:
-        check_scale(table, now.tasks, where, within_tasks=reading.standardise)
+        # Tasks of both directions are standardised anyway, so only what lies within a task must agree.
+        mixed = 0 < len(reading.lower) < len(now.tasks)
+        check_scale(table, now.tasks, where, within_tasks=reading.standardise or mixed)
     except DataError as error:
         raise DataError(f"{now.source or 'the table'}: {error}") from None
