@@ -77,7 +77,9 @@ def main():
             for name in ("causes", "regret", "overfitting", "retraining", "forecast"):
                 print(f"\n{name}")
                 for row in found.tables[name]:
-                    print("  " + ", ".join(f"{key} {value}" for key, value in row.items() if not isinstance(value, dict)))
+                    print(
+                        "  " + ", ".join(f"{key} {value}" for key, value in row.items() if not isinstance(value, dict))
+                    )
             print()
         for row in found.tables["label_free"]:
             errors.setdefault(row["method"], []).append(row["mean_absolute_error"])

@@ -119,8 +119,10 @@ def own_columns(distance: float, prior: Any) -> Simulated:
         score = rng.normal(size=(n, len(shares))) + distance * np.eye(len(shares))[target]
         return target, score.argmax(axis=1), score
 
-    return Simulated(name=f"{len(shares)} classes, distance {distance:g}, rarest {shares.min():.0%}", metric="auroc",
-                     truth=float(stats.norm.cdf(distance / np.sqrt(2))), draw=draw, rarest=float(shares.min()))  # fmt: skip
+    return Simulated(
+        name=f"{len(shares)} classes, distance {distance:g}, rarest {shares.min():.0%}", metric="auroc",
+        truth=float(stats.norm.cdf(distance / np.sqrt(2))), draw=draw, rarest=float(shares.min()),
+    )  # fmt: skip
 
 
 def in_groups(
