@@ -319,6 +319,18 @@ def test_limits_are_printed_where_they_bite():
     assert "percentile bootstrap" not in _claims(sustainability(_table(t=20)))
 
 
+def test_every_task_carries_the_fingerprint_of_its_protocol():
+    """Equal protocols have equal fingerprints, another metric has another one, and none is none."""
+    long = _long(_table()).assign(split="test")
+    long["metric"] = np.where(long["task"] == "task3", "f1", "acc")
+
+    rows = {row["task"]: row for row in sustainability(long).tables["tasks"]}
+
+    assert rows["task0"]["fingerprint"] == rows["task1"]["fingerprint"] != rows["task3"]["fingerprint"]
+    assert rows["task3"]["protocol"] == "split test, metric f1"
+    assert sustainability(_table()).tables["tasks"][0]["fingerprint"] is None
+
+
 def test_figures_hold_what_they_show():
     """Ranks as intervals, agreement of aggregates, reliability against the number of tasks."""
     found = sustainability(_table(m=70, gap=0.2))

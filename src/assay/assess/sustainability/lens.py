@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 QUESTION = "Will this conclusion hold on other tasks, on these tasks again, and later?"
 SHOWN_TABLES = (
     "ranking", "pairs", "reliability", "needed", "stability", "flags", "aggregates", "aggregate_agreement",
-    "components", "versions", "sources", "limits", "cells",
+    "components", "versions", "sources", "tasks", "limits", "cells",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.assess.sustainability.fingerprint import fingerprint
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results
 from assay.finding import Finding
@@ -19,8 +20,8 @@ FOLDS = 5
 def limits(results: Results, *, level: float) -> Part:
     """Table `limits`, and caveats on how the table was read."""
     return Part(
-        tables={"limits": _rows(results), "cells": _odd_cells(results)}, findings=tuple(_findings(results, level)),
-        caveats=tuple(_caveats(results)),
+        tables={"limits": _rows(results), "tasks": _tasks(results), "cells": _odd_cells(results)},
+        findings=tuple(_findings(results, level)), caveats=tuple(_caveats(results)),
     )  # fmt: skip
 
 
@@ -42,6 +43,21 @@ def _rows(results: Results) -> list[dict[str, Any]]:
              "error": scheme.error, "against": f"one hold-out of {n // FOLDS} items", "limit": scheme.limit}
             for scheme in schemes(n, folds=FOLDS)
         ]  # fmt: skip
+    return rows
+
+
+def _tasks(results: Results) -> list[dict[str, Any]]:
+    """Every task with its models, its spread between them, and the fingerprint of its protocol."""
+    rows: list[dict[str, Any]] = []
+    for at, task in enumerate(results.tasks):
+        own = results.scores[results.present[:, at], at]
+        protocol = results.protocols[at]
+        rows.append({
+            "task": task, "models": len(own), "lower_is_better": not results.higher[at], "mean": float(own.mean()),
+            "spread": float(own.std(ddof=1)) if len(own) > 1 else None,
+            "fingerprint": fingerprint(protocol) if protocol else None,
+            "protocol": ", ".join(f"{name} {value}" for name, value in protocol.items()) or None,
+        })  # fmt: skip
     return rows
 
 

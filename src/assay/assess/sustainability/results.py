@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from assay.assess.sustainability.cells import OddCell
 from assay.assess.sustainability.checks import comparable, no_doubles, one_metric, scales_agree
 from assay.assess.sustainability.options import Reading
-from assay.assess.sustainability.records import Column, Records, Scores, coded
+from assay.assess.sustainability.records import Column, Records, Scores, coded, is_missing
 from assay.assess.sustainability.scale import unit_of
 from assay.errors import NothingToAssessError, UnknownNameError
 from assay.stats.aggregates import standardise
@@ -59,6 +59,8 @@ class Results:
     """All versions in order; empty when there is one."""
     parts: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Which columns of the fingerprint belong to `weights`, `protocol` and `numerics`."""
+    protocols: tuple[Mapping[str, Any], ...] = ()
+    """(t,) the protocol that all scores of a task share."""
     incomparable: tuple[dict[str, Any], ...] = ()
     """Cells left out because metric, split or protocol differ from the rest of their task, as rows of `flags`."""
     odd: tuple[OddCell, ...] = ()
@@ -122,7 +124,7 @@ def results_of(records: Records, reading: Reading) -> Results:
             Version(label=v.label, scores=v.scores[cut], marks={k: mark[cut] for k, mark in v.marks.items()})
             for v in versions
         ),
-        parts=records.parts, incomparable=incomparable, odd=records.odd,
+        parts=records.parts, protocols=_protocols(now, columns), incomparable=incomparable, odd=records.odd,
         notes=records.notes + metric_notes + _without_scores(records, rows, columns), rows=len(records),
         source=records.source,
     )  # fmt: skip
@@ -140,18 +142,14 @@ def _on_one_scale(results: Results, reading: Reading) -> Results:
     note = "tasks where lower is better and tasks where higher is better have no common mean, so scores are in " \
            "standard deviations between models"  # fmt: skip
     sign = np.where(results.higher, 1.0, -1.0)
-    return Results(
-        models=results.models, tasks=results.tasks, scores=standardise(turned), higher=np.ones(len(sign), dtype=bool),
-        unit=STANDARD, runs=None if results.runs is None else (
-            (results.runs * sign[:, None] - centre[:, None]) / spread[:, None]
+    runs, items, errors = results.runs, results.items, results.errors
+    return replace(
+        results, scores=standardise(turned), higher=np.ones(len(sign), dtype=bool), unit=STANDARD, sizes=None,
+        runs=None if runs is None else (runs * sign[:, None] - centre[:, None]) / spread[:, None],
+        items=None if items is None else tuple(
+            (block * sign[at] - centre[at]) / spread[at] for at, block in enumerate(items)
         ),
-        items=None if results.items is None else tuple(
-            (block * sign[at] - centre[at]) / spread[at] for at, block in enumerate(results.items)
-        ),
-        errors=None if results.errors is None else results.errors / spread, metrics=results.metrics,
-        other_metrics=results.other_metrics, versions=results.versions, parts=results.parts,
-        incomparable=results.incomparable, odd=results.odd, notes=(*results.notes, *([note] if mixed else [])),
-        rows=results.rows, source=results.source,
+        errors=None if errors is None else errors / spread, notes=(*results.notes, *([note] if mixed else [])),
     )  # fmt: skip
 
 
@@ -169,6 +167,17 @@ def _versions(given: Records) -> tuple[list[Version], Records]:
     latest = np.full(len(given.models) * len(given.tasks), -1)
     np.maximum.at(latest, given.cell, order)
     return versions if len(stamps) > 1 else [], given.keep(order == latest[given.cell])
+
+
+def _protocols(now: Records, columns: NDArray[np.bool_]) -> tuple[dict[str, Any], ...]:
+    """The protocol of each task: the first value of each of its columns that is not missing."""
+    names = now.parts.get("protocol", [])
+    found: list[dict[str, Any]] = []
+    for task in np.flatnonzero(columns):
+        here = now.task == task
+        given = {name: [mark for mark in now.marks[name][here] if not is_missing(mark)] for name in names}
+        found.append({name: values[0] for name, values in given.items() if values})
+    return tuple(found)
 
 
 def _in_order(stamp: Any) -> tuple[bool, Any]:
