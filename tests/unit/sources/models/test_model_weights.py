@@ -1,5 +1,6 @@
 """Loading is safe: nothing that a file brings is run, and damage is named."""
 
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from assay.errors import DataError, OfflineError, UntrustedError, UsageError
 from assay.sources.models import load_model
 from assay.sources.models.weights.digest import digest_files
+from assay.sources.models.weights.fetch import fetch_url
 from assay.sources.models.weights.reading import PICKLED, TRUSTED
 from assay.testing import tiny
 
@@ -278,6 +280,25 @@ def test_a_cached_repository_is_read_offline_and_named_by_its_commit(tmp_path, m
     assert load_model("hf:org/tiny", offline=True).ref.revision == newer
     assert load_model(model.ref, offline=True).ref.revision == commit
     assert load_model(f"hf:org/tiny@{commit}", offline=True).ref.revision == commit
+
+
+def test_a_file_behind_a_url_is_fetched_once_and_checked(tmp_path, monkeypatch):
+    """The digest in a name is compared; what is there already is not fetched again."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    origin = tmp_path / "weights"
+    origin.write_bytes(b"some weights")
+    right = tmp_path / f"net-{hashlib.sha256(b'some weights').hexdigest()[:8]}.pth"
+    wrong = tmp_path / "net-00000000.pth"
+    origin.rename(right)
+    wrong.write_bytes(b"other weights")
+
+    fetched = fetch_url(right.as_uri(), uri="timm:net", offline=False)
+    right.unlink()
+    assert fetch_url(right.as_uri(), uri="timm:net", offline=True) == fetched
+    with pytest.raises(DataError, match="did not give the file"):
+        fetch_url(wrong.as_uri(), uri="timm:net", offline=False)
+    with pytest.raises(OfflineError, match=r"net-12345678\.pth"):
+        fetch_url((tmp_path / "net-12345678.pth").as_uri(), uri="timm:net", offline=False)
 
 
 def test_a_folder_that_is_no_model_says_so(tmp_path):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
-from assay.errors import OfflineError, UnknownNameError, UsageError
+from assay.errors import DataError, OfflineError, UnknownNameError, UsageError
 from assay.sources.models.request import Request
 from assay.sources.models.weights.digest import digest_files
 
@@ -82,6 +82,7 @@ def fetch_url(url: str, *, uri: str, offline: bool) -> Path:
 
     Raises:
         OfflineError: It is not there, and the network may not or cannot be used.
+        DataError: What came is not the file whose digest the name carries.
     """
     import torch
 
@@ -97,6 +98,8 @@ def fetch_url(url: str, *, uri: str, offline: bool) -> Path:
         torch.hub.download_url_to_file(url, str(path), hash_prefix=_hash_in(path.name), progress=False)
     except (URLError, OSError) as error:
         raise OfflineError(f"{hint} ({error})") from error
+    except RuntimeError as error:  # the digest in the name is not the file's
+        raise DataError(f"{uri}: {url} did not give the file that its name promises: {error}") from error
     return path
 
 
