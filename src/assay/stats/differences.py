@@ -14,7 +14,6 @@ from assay.stats.additive import additive_fit
 from assay.stats.components import variance_components
 from assay.stats.means import OTHER_TASKS
 from assay.stats.multiplicity import holm
-from assay.stats.rank_sets import t_draws
 
 FEWEST_SEEDS = 5
 """With fewer runs a probability of superiority moves in steps too large to mean anything."""
@@ -175,17 +174,6 @@ def probability_best(
     noise = rng.standard_normal((t, draws)) / np.sqrt(rng.chisquare(t - 1, draws) / (t - 1))
     posterior = centre[:, None] + np.sqrt(shrink)[:, None] * (scale[:, None] * (fit.residuals @ noise))
     # Equal draws (no error at all, or no real difference) share the win.
-    best = posterior >= posterior.max(axis=0) - 1e-12 * np.abs(posterior).max(initial=1.0)
-    return np.asarray((best / best.sum(axis=0)).mean(axis=1))
-
-
-def probability_best_from_errors(
-    means: NDArray[np.float64], covariance: NDArray[np.float64], *, df: float = np.inf, draws: int = 4000,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:  # fmt: skip
-    """(m,) chance of each model to be the best on these same tasks, from means and the covariance of their errors."""
-    noise = t_draws(covariance, df, draws, rng)
-    posterior = means[:, None] + noise
     best = posterior >= posterior.max(axis=0) - 1e-12 * np.abs(posterior).max(initial=1.0)
     return np.asarray((best / best.sum(axis=0)).mean(axis=1))
 

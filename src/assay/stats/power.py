@@ -92,6 +92,29 @@ def units_needed(effect: float, error: float, *, power: float = 0.8, level: floa
     return max(high, 2)
 
 
+def units_for_width(reach: float, spread: float, *, level: float = 0.95) -> int | None:
+    """The fewest units whose mean has a Student t interval of ± `reach`; None beyond ten million.
+
+    Args:
+        reach: Half the width of the interval, above 0.
+        spread: Standard deviation of one unit.
+        level: Confidence level.
+
+    Raises:
+        UsageError: unless the reach is above 0.
+    """
+    if reach <= 0:
+        raise UsageError(f"no number of units gives an interval of ± {reach}; name a reach above 0")
+    if (float(special.ndtri((1 + level) / 2)) * spread / reach) ** 2 > LARGEST:
+        return None
+    n = 2
+    while float(special.stdtrit(n - 1, (1 + level) / 2)) * spread / math.sqrt(n) > reach:
+        n = max(n + 1, math.ceil((float(special.stdtrit(n - 1, (1 + level) / 2)) * spread / reach) ** 2 * 0.5))
+    while n > 2 and float(special.stdtrit(n - 2, (1 + level) / 2)) * spread / math.sqrt(n - 1) <= reach:
+        n -= 1
+    return n
+
+
 def items_needed(
     effect: float, variance: float, *, answers_a: float = 0.0, answers_b: float = 0.0, k_a: int = 1, k_b: int = 1,
     power: float = 0.8, level: float = 0.95,

@@ -1,9 +1,8 @@
 """Rank sets: for every model the ranks that the data leave open, all of them right together with the stated confidence.
 
-Two routes lead here. `rank_sets` takes scores on units (tasks, or items) and asks what holds for other such units; it
-flips the signs of whole units, which is exact however few they are, as long as differences are symmetric. The other,
-`rank_sets_from_errors`, takes means with the covariance of their errors and asks what these tasks would give again. A
-bootstrap of ranks does neither: with equal models it never covers.
+`rank_sets` takes scores on units (tasks, or items) and asks what holds for other such units. It flips the signs of
+whole units, which is exact however few they are, as long as differences are symmetric. A bootstrap of ranks is not:
+with equal models it never covers. What these same tasks would give again is asked in `rank_sets_again`.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def rank_sets(
     """Rank sets for other such units: studentised sign-flip of all pairs, step-down maximum.
 
     Use it for models scored on the same tasks, or on the same items. Do not use it with tasks for the question whether
-    these same tasks would give the ranking again; `rank_sets_from_errors` answers that.
+    these same tasks would give the ranking again; `rank_sets_of_these_tasks` answers that.
 
     Args:
         scores: (m, t) models × units, higher is better.
@@ -108,56 +107,9 @@ def rank_sets(
         p_values[usable] = _sign_flip(pairs.keep(usable), mask, resamples, rng)
     reason = _reason(m, t, needed, level, pairs.shared)
     effects = additive_effects(values, mask)
-    return _sets(effects, pairs.first, pairs.second, pairs.sums, p_values, level=level, units=t, reason=reason)
-
-
-def rank_sets_from_errors(
-    means: ArrayLike, covariance: ArrayLike, *, df: float = np.inf, level: float = 0.95, resamples: int = 2000,
-    units: int = 0, rng: np.random.Generator,
-) -> RankSets:  # fmt: skip
-    """Rank sets from means and the covariance of their errors: what the same tasks would give again.
-
-    Args:
-        means: (m,) higher is better.
-        covariance: (m, m) covariance of the errors of the means; or (m,) variances of independent errors.
-        df: Degrees of freedom behind the covariance; infinity when it is known.
-        level: Joint confidence.
-        resamples: Number of draws from the multivariate t of the errors.
-        units: How many items or seeds the errors rest on, for the record.
-        rng: Draws the errors.
-
-    Returns:
-        RankSets. A pair whose difference has no error is told apart by any difference at all.
-
-    Raises:
-        ShapeError: when means and covariance do not fit.
-        UsageError: when the level is not between 0 and 1.
-    """
-    centre = np.asarray(means, dtype=float)
-    sigma = np.asarray(covariance, dtype=float)
-    sigma = np.diag(sigma) if sigma.ndim == 1 else sigma
-    m = len(centre)
-    if centre.ndim != 1 or sigma.shape != (m, m):
-        raise ShapeError(f"{m} means need a covariance of shape ({m}, {m}), not {sigma.shape}")
-    _check_level(level)
-    first, second = np.triu_indices(m, k=1)
-    variances = np.diag(sigma)[first] + np.diag(sigma)[second] - 2 * sigma[first, second]
-    errors = np.sqrt(np.maximum(variances, 0))
-    difference = centre[first] - centre[second]
-    p_values = np.where((errors == 0) & (difference != 0), 0.0, 1.0)
-    usable = np.flatnonzero(errors > 0)
-    noise = t_draws(sigma, df, _affordable(resamples, len(first)), rng).astype(np.float32)
-    scale = errors.astype(np.float32)
-
-    def draws(at: NDArray[np.int_]) -> NDArray[np.floating]:
-        pair = usable[at]
-        block = noise[first[pair]] - noise[second[pair]]
-        block /= scale[pair, None]
-        return np.abs(block, out=block)
-
-    p_values[usable] = step_down(np.abs(difference[usable]) / errors[usable], draws, includes_observed=False)
-    reason = None if m > 1 else "one model: there is nothing to rank"
-    return _sets(centre, first, second, difference, p_values, level=level, units=units, reason=reason)
+    return sets_from_pairs(
+        effects, pairs.first, pairs.second, pairs.sums, p_values, level=level, units=t, reason=reason
+    )
 
 
 def fewest_units(level: float) -> int:
@@ -233,7 +185,7 @@ def _pairs(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> _Pairs:
 
 def _sign_flip(pairs: _Pairs, mask: NDArray[np.bool_], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Adjusted p-values of the pairs; every pair's statistic is a monotone function of its paired t."""
-    signs, whole = _signs(mask.shape[1], _affordable(resamples, len(pairs.first)), rng)
+    signs, whole = _signs(mask.shape[1], affordable(resamples, len(pairs.first)), rng)
     kind = np.dtype(np.float64 if whole else np.float32)
     complete = bool(mask.all())
     typical = float(np.median(pairs.lengths**2 / pairs.shared))
@@ -256,7 +208,8 @@ def _sign_flip(pairs: _Pairs, mask: NDArray[np.bool_], resamples: int, rng: np.r
     return step_down(observed, draws, includes_observed=whole)
 
 
-def _affordable(resamples: int, pairs: int) -> int:
+def affordable(resamples: int, pairs: int) -> int:
+    """How many draws so many pairs can have."""
     return min(resamples, max(400, int(WORK / max(pairs, 1))))
 
 
@@ -293,18 +246,11 @@ def _project(
     return total
 
 
-def t_draws(sigma: NDArray[np.float64], df: float, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(m, r) draws of errors with this covariance and Student tails."""
-    values, vectors = np.linalg.eigh(sigma)
-    root = vectors * np.sqrt(np.maximum(values, 0))
-    noise = root @ rng.standard_normal((len(sigma), resamples))
-    return noise if np.isinf(df) else noise / np.sqrt(rng.chisquare(df, resamples) / df)
-
-
-def _sets(
+def sets_from_pairs(
     effects: NDArray[np.float64], first: NDArray[np.int_], second: NDArray[np.int_], difference: NDArray[np.float64],
     p_pairs: NDArray[np.float64], *, level: float, units: int, reason: str | None,
 ) -> RankSets:  # fmt: skip
+    """Rank sets from the adjusted p-values of all pairs, given as positions of the first and the second model."""
     m = len(effects)
     p_values = np.ones((m, m))
     p_values[first, second] = p_values[second, first] = p_pairs

@@ -34,8 +34,8 @@ class TaskErrors:
     """(m, t, c) variance of the cell's error, part by part; NaN where it cannot be known."""
     df: NDArray[np.float64]
     """(m, t, c) degrees of freedom behind each part; infinity where the variance follows from the score."""
-    covariance: NDArray[np.float64]
-    """(m, m) covariance of the errors of the means over tasks; shared items make it full."""
+    shared: tuple[NDArray[np.float64], ...] | None
+    """One (m, m) covariance of errors a task, where models share its items; None where they err independently."""
     population: str
     """What "again" means."""
     method: str
@@ -74,7 +74,7 @@ def seed_errors(values: NDArray[np.float64], present: NDArray[np.bool_]) -> Task
     variance = np.where(here, variance, 0.0)
     return TaskErrors(
         scores=scores, present=here, centre=scores, variance=variance[:, :, None],
-        df=np.maximum(counts - 1.0, 1.0)[:, :, None], covariance=np.diag(_of_means(variance, here)),
+        df=np.maximum(counts - 1.0, 1.0)[:, :, None], shared=None,
         population=OTHER_SEEDS, method="spread over seeds, Student's t", units=int(counts.max(initial=0)),
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ def size_errors(scores: NDArray[np.float64], present: NDArray[np.bool_], sizes: 
     variance = np.where(present, centre * (1 - centre) / (n + pseudo), 0.0)
     return TaskErrors(
         scores=np.where(present, scores, 0.0), present=present, centre=centre, variance=variance[:, :, None],
-        df=np.full((*scores.shape, 1), np.inf), covariance=np.diag(_of_means(variance, present)),
+        df=np.full((*scores.shape, 1), np.inf), shared=None,
         population=OTHER_ITEMS, method="binomial error from test sizes, Agresti and Coull",
         units=int(given.sum() / max(len(scores), 1)) if given.size else 0,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def reported_errors(scores: NDArray[np.float64], present: NDArray[np.bool_], err
     filled = np.where(present, scores, 0.0)
     return TaskErrors(
         scores=filled, present=present, centre=filled, variance=variance[:, :, None],
-        df=np.full((*scores.shape, 1), np.inf), covariance=np.diag(_of_means(variance, present)),
+        df=np.full((*scores.shape, 1), np.inf), shared=None,
         population=OTHER_ITEMS, method="standard errors as reported", units=0,
     )  # fmt: skip
 
@@ -166,7 +166,7 @@ def item_errors(items: Sequence[NDArray[np.float64]], *, level: float = 0.95) ->
     shape = (m, t)
     scores, variance, df = np.zeros(shape), np.full((*shape, 3), np.nan), np.ones((*shape, 3))
     present = np.zeros(shape, dtype=bool)
-    covariance = np.zeros((m, m))
+    shared: list[NDArray[np.float64]] = []
     several = False
     for task, block in enumerate(items):
         for row in range(m):
@@ -178,9 +178,7 @@ def item_errors(items: Sequence[NDArray[np.float64]], *, level: float = 0.95) ->
             present[row, task] = True
             scores[row, task] = runs.mean()
             variance[row, task], df[row, task] = _crossed(runs)
-        covariance += _item_covariance(block, variance[:, task])
-    shares = np.maximum(present.sum(axis=1), 1)
-    covariance /= np.outer(shares, shares)
+        shared.append(_item_covariance(block, variance[:, task]))
     variance = np.where(present[:, :, None], variance, 0.0)
     population = OTHER_SEEDS_AND_ITEMS if several else OTHER_ITEMS
     units = sum(block.shape[2] for block in items)
@@ -192,14 +190,9 @@ def item_errors(items: Sequence[NDArray[np.float64]], *, level: float = 0.95) ->
     else:
         centre, method = scores, f"spread over {'seeds and items' if several else 'items'}, Student's t"
     return TaskErrors(
-        scores=scores, present=present, centre=centre, variance=variance, df=df, covariance=covariance,
+        scores=scores, present=present, centre=centre, variance=variance, df=df, shared=tuple(shared),
         population=population, method=method, units=units,
     )  # fmt: skip
-
-
-def _of_means(variance: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(m,) variance of the mean over present tasks."""
-    return np.where(present, variance, 0.0).sum(axis=1) / np.maximum(present.sum(axis=1), 1) ** 2
 
 
 def _crossed(runs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

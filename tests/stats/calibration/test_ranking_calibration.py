@@ -12,7 +12,8 @@ from assay.stats.components import variance_components, within_seeds
 from assay.stats.differences import probability_best, probability_of_superiority
 from assay.stats.means import means_of_these_tasks, means_over_tasks
 from assay.stats.power import detectable_effect, difference_error, paired_power
-from assay.stats.rank_sets import rank_sets, rank_sets_from_errors
+from assay.stats.rank_sets import rank_sets
+from assay.stats.rank_sets_again import rank_sets_of_these_tasks
 from assay.stats.reliability import dependability, generalizability, predicted_reliability
 from assay.stats.task_errors import item_errors, seed_errors, size_errors
 from assay.stats.versions import compare_versions, implausible_scores
@@ -84,16 +85,28 @@ def test_rank_sets_are_not_vacuous():
     assert np.mean(widths) + 3 * np.std(widths) / np.sqrt(60) < 1.0
 
 
-def test_rank_sets_from_errors_cover_jointly():
-    """Seven models with shared item errors: rank sets for these tasks again hold in 93 % of tables or more."""
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_rank_sets_of_these_tasks_cover_jointly(missing):
+    """Seven models with shared items on four tasks: all rank sets hold at once in 93 % of tables or more."""
     rng = np.random.default_rng(13)
     hits = 0
     for _ in range(300):
         truth = np.repeat([0.0, 0.3], [4, 3])
-        items = [truth[:, None, None] + rng.normal(size=(1, 1, 60)) + rng.normal(size=(7, 1, 60)) for _ in range(3)]
-        errors = item_errors(items)
-        found = rank_sets_from_errors(errors.scores.mean(axis=1), errors.covariance, resamples=500, rng=rng)
-        hits += _covered(found, truth)
+        items = [truth[:, None, None] + rng.normal(size=(1, 1, 60)) + rng.normal(size=(7, 1, 60)) for _ in range(4)]
+        for block in items:
+            block[rng.random(7) < missing] = np.nan
+        hits += _covered(rank_sets_of_these_tasks(item_errors(items), resamples=500, rng=rng), truth)
+    _at_least(hits, 300, 0.93)
+
+
+def test_rank_sets_of_these_tasks_cover_with_few_seeds():
+    """Six equal models, three tasks, three seeds: 93 % or more hold jointly, though the errors are estimated."""
+    rng = np.random.default_rng(14)
+    hits = 0
+    for _ in range(300):
+        runs = 5 * rng.normal(size=(1, 3, 1)) + rng.normal(size=(6, 3, 3))
+        errors = seed_errors(runs, np.ones_like(runs, bool))
+        hits += _covered(rank_sets_of_these_tasks(errors, resamples=500, rng=rng), np.zeros(6))
     _at_least(hits, 300, 0.93)
 
 

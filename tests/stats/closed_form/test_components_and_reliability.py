@@ -14,6 +14,7 @@ from assay.stats.power import (
     items_for_these_tasks,
     paired_power,
     runs_for_these_tasks,
+    units_for_width,
     units_needed,
 )
 from assay.stats.reliability import dependability, generalizability, predicted_reliability, tasks_for
@@ -223,6 +224,18 @@ def test_needed_units_and_detectable_effect_are_inverse():
         assert units_needed(effect, 2.0) == n
         assert paired_power(effect, 2.0, n) == pytest.approx(0.8, abs=1e-6)
     assert units_needed(1e-9, 1.0) is None
+
+
+def test_units_for_a_width_are_the_fewest():
+    """That many units give the width, one fewer does not."""
+    for reach in (0.1, 0.5, 2.0):
+        n = units_for_width(reach, 1.0)
+        half = [scipy.stats.t.ppf(0.975, k - 1) / np.sqrt(k) for k in (n, n - 1) if k > 1]
+        assert half[0] <= reach
+        assert n == 2 or half[1] > reach
+    assert units_for_width(1e-9, 1.0) is None
+    with pytest.raises(UsageError):
+        units_for_width(0.0, 1.0)
 
 
 def test_many_tasks_approach_the_normal_formula():

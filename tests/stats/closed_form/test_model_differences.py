@@ -8,7 +8,6 @@ from assay.errors import ShapeError, UsageError
 from assay.stats.differences import (
     paired_differences,
     probability_best,
-    probability_best_from_errors,
     probability_of_superiority,
 )
 from assay.stats.multiplicity import holm
@@ -85,14 +84,6 @@ def test_equal_models_share_the_chance_to_be_best():
     assert clear[3] > 0.99
     assert clear.sum() == pytest.approx(1)
     assert probability_best(np.ones((4, 2)), np.ones((4, 2), bool), rng=rng) is None
-
-
-def test_chance_to_be_best_from_errors_is_the_normal_tail():
-    """Two means one standard error of the difference apart: 84 %."""
-    rng = np.random.default_rng(1)
-    found = probability_best_from_errors(np.array([1.0, 0.0]), np.eye(2) / 2, draws=40000, rng=rng)
-
-    assert found[0] == pytest.approx(scipy.stats.norm.cdf(1), abs=0.01)
 
 
 def test_resampling_schemes_follow_nadeau_and_bengio():

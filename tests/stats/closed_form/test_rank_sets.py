@@ -8,7 +8,7 @@ import pytest
 from assay.errors import ShapeError, UsageError
 from assay.stats.additive import additive_effects, additive_fit
 from assay.stats.max_t import step_down
-from assay.stats.rank_sets import fewest_units, rank_sets, rank_sets_from_errors
+from assay.stats.rank_sets import fewest_units, rank_sets
 
 
 def test_two_models_give_the_exact_sign_flip_p_value(rng):
@@ -81,23 +81,6 @@ def test_pairs_that_share_too_few_tasks_stay_open(rng):
     assert "share" in alone.reason
 
 
-def test_errors_route_matches_the_normal_interval_for_two_models(rng):
-    """Two independent means 1.96 standard errors apart have a p-value of 0.05."""
-    found = rank_sets_from_errors([1.96 * np.sqrt(2), 0.0], [1.0, 1.0], resamples=200_000, rng=rng)
-
-    assert found.p_values[0, 1] == pytest.approx(0.05, abs=0.002)
-
-
-def test_errors_route_uses_the_covariance(rng):
-    """Errors shared by both models cancel; without any error every difference counts and equal means tie."""
-    shared = np.array([[1.0, 0.999], [0.999, 1.0]])
-
-    assert rank_sets_from_errors([0.5, 0.0], shared, rng=rng).beats[0, 1]
-    assert not rank_sets_from_errors([0.5, 0.0], [1.0, 1.0], rng=rng).beats.any()
-    exact = rank_sets_from_errors([1.0, 1.0, 0.0], np.zeros(3), rng=rng)
-    assert exact.low.tolist() == [1, 1, 3]
-
-
 def test_step_down_is_less_strict_than_a_single_step(rng):
     """Once the largest statistic is rejected, the others need not outdo its draws."""
     noise = np.abs(rng.normal(size=(3, 5000)))
@@ -142,5 +125,3 @@ def test_bad_input_is_named(rng):
         rank_sets(np.ones((2, 6)), level=95, rng=rng)
     with pytest.raises(UsageError, match="finite"):
         rank_sets(np.full((2, 6), np.inf), present=np.ones((2, 6), bool), rng=rng)
-    with pytest.raises(ShapeError):
-        rank_sets_from_errors([1.0, 2.0], np.ones(3), rng=rng)

@@ -153,7 +153,37 @@ def test_one_model_has_a_mean_and_no_rank():
     assert row["mean"].population == "other such classes"
     assert row["rank"] is None
     assert row["rank_low"] is None
+    assert row["p_best"] is None
     assert "one model has no rank" in found.verdict
+    spread = frame.drop(columns="model").to_numpy().std(ddof=1)
+    need = found.tables["needed"][0]["needed"].value
+    assert need == pytest.approx((1.96 * spread) ** 2, rel=0.1)
+    assert found.tables.get("reliability") is None
+
+
+def test_tables_in_pieces_are_not_ranked_across():
+    """Models that share no task are not ranked against each other, nor given a chance to be the best."""
+    frame = _table(m=4, t=12)
+    frame.loc[:1, [f"task{j}" for j in range(6)]] = np.nan
+    frame.loc[2:, [f"task{j}" for j in range(6, 12)]] = np.nan
+
+    found = sustainability(frame)
+
+    assert "pieces that share no task" in found.verdict
+    assert all(row["rank"] is None and row["p_best"] is None for row in found.tables["ranking"])
+    assert "stability" not in found.tables
+    ranks = {row["model"]: (row["rank_low"], row["rank_high"]) for row in found.tables["ranking"]}
+    assert ranks == {"m0": (1, 3), "m1": (2, 4), "m2": (1, 3), "m3": (2, 4)}
+
+
+def test_intervals_end_where_the_scale_does():
+    """A mean near 1 has no interval beyond 1."""
+    frame = pd.DataFrame({"model": ["a"], "x": [0.99], "y": [0.95], "z": [0.8]})
+
+    mean = sustainability(frame).tables["ranking"][0]["mean"]
+
+    assert mean.high == 1.0
+    assert "cut at the scale" in mean.method
 
 
 def test_constant_scores_tell_nothing_apart():

@@ -29,6 +29,7 @@ from assay.stats.power import (
     difference_error,
     items_for_these_tasks,
     runs_for_these_tasks,
+    units_for_width,
     units_needed,
 )
 from assay.stats.reliability import dependability, generalizability, predicted_reliability, tasks_for
@@ -53,6 +54,8 @@ def needs(
     level: float,
 ) -> Part:  # fmt: skip
     """Variance components, reliability now and for more tasks, and what it takes to tell two models apart."""
+    if len(results.models) < 2:
+        return _of_one_model(results, reading, goals, level)
     within = _within(results, errors)
     scopes = [_scope("all models", np.arange(len(results.models)), results, within, level)]
     top = goals.top or (10 if len(results.models) >= 20 else None)
@@ -73,6 +76,27 @@ def needs(
         tables={"reliability": reliability, "components": components, "needed": needed}, findings=tuple(found),
         estimates=tuple(estimates), figures=figures, caveats=_caveats(scopes),
     )  # fmt: skip
+
+
+def _of_one_model(results: Results, reading: Reading, goals: Goals, level: float) -> Part:
+    """How many tasks give the mean of a single model to within the difference that matters."""
+    own = results.scores[results.present]
+    delta = goals.delta or {"fraction": 0.01, "points": 1.0}.get(results.unit) or 0.1 * max(float(own.std()), 1e-12)
+    goal = f"know the mean to within ± {amount(delta, results.unit)}"
+    if len(own) < 2:
+        need = Estimate.unknown("needed", "one task shows no spread between tasks", unit="tasks")
+    else:
+        count = units_for_width(delta, float(own.std(ddof=1)), level=level)
+        need = (
+            Estimate.unknown("needed", "no number below ten million would do", unit="tasks") if count is None
+            else Estimate(name="needed", value=count, unit="tasks", population=reading.population, method=goal)
+        )  # fmt: skip
+    row = {"scope": "this model", "goal": goal, "population": reading.population, "what": "tasks", "now": len(own),
+           "needed": need, "cost": None}  # fmt: skip
+    claim = f"To {goal} takes {need.value:,.0f} tasks like these; there are {len(own)}." if need.value else (
+        f"How many tasks it takes to {goal} is unknown: {need.reason}."
+    )  # fmt: skip
+    return Part(tables={"needed": [row]}, findings=(finding(claim, estimates=(need,), method="Student's t"),))
 
 
 def _within(results: Results, errors: TaskErrors | None) -> Within:

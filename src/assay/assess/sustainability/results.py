@@ -15,6 +15,7 @@ from assay.assess.sustainability.options import Reading
 from assay.assess.sustainability.records import Column, Records, Scores, coded, is_missing
 from assay.assess.sustainability.scale import unit_of
 from assay.errors import NothingToAssessError, UnknownNameError
+from assay.stats.additive import additive_fit
 from assay.stats.aggregates import standardise
 
 STANDARD = "standard deviations"
@@ -77,6 +78,11 @@ class Results:
     def oriented(self) -> Scores:
         """(m, t) scores turned so that higher is better; 0 in absent cells."""
         return np.where(self.present, np.where(self.higher, self.scores, -self.scores), 0.0)
+
+    @property
+    def connected(self) -> bool:
+        """Whether all models can be compared, directly or by way of other models and tasks."""
+        return additive_fit(self.oriented, self.present).connected
 
     @property
     def sign(self) -> float:

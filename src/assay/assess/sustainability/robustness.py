@@ -23,8 +23,8 @@ FLOOR = 0.5
 
 
 def robustness(results: Results, order: NDArray[np.int_], *, rng: np.random.Generator) -> Part:
-    """Tables `stability`, `aggregates` and `aggregate_agreement`, and what they mean; empty with one model."""
-    if len(results.models) < 2:
+    """Tables `stability`, `aggregates` and `aggregate_agreement`; nothing where models cannot be ordered."""
+    if len(results.models) < 2 or not results.connected:
         return Part()
     scores = np.where(results.present, results.oriented, np.nan)
     values, tau = aggregate_table(scores, AGGREGATES)

@@ -18,11 +18,11 @@ from assay.stats.differences import (
     PairedDifferences,
     paired_differences,
     probability_best,
-    probability_best_from_errors,
     probability_of_superiority,
 )
-from assay.stats.means import combine, means_of_these_tasks, means_over_tasks
-from assay.stats.rank_sets import RankSets, rank_sets, rank_sets_from_errors
+from assay.stats.means import means_of_these_tasks, means_over_tasks
+from assay.stats.rank_sets import RankSets, rank_sets
+from assay.stats.rank_sets_again import probability_best_again, rank_sets_of_these_tasks
 from assay.stats.task_errors import TaskErrors, item_errors, reported_errors, seed_errors, size_errors
 
 SHARES = frozenset({"accuracy", "acc", "acc_norm", "top1", "top5", "exact_match", "em", "pass@1", "error_rate"})
@@ -34,14 +34,8 @@ MOST_SHOWN = 60
 class Standing:
     """What the ranking rests on, for the other parts."""
 
-    sets: RankSets
-    """The rank sets that the ranking shows."""
-    population: str
-    """What they are for."""
-    again: RankSets | None
-    """Rank sets for these tasks again, where something below tasks was recorded."""
     errors: TaskErrors | None
-    differences: PairedDifferences
+    """Errors of the scores on these tasks, where something below tasks was recorded."""
     order: NDArray[np.int_]
     """(m,) positions of the models, the best first."""
     part: Part
@@ -55,15 +49,14 @@ def standing(
     by_tasks = rank_sets(results.oriented, present=results.present, level=level, rng=rng)
     again = None
     if errors is not None:
-        again = rank_sets_from_errors(
-            by_tasks.effects, errors.covariance, df=_df(errors), level=level, units=errors.units, rng=rng,
-        )  # fmt: skip
+        sure = _without_gaps(errors)
+        again = rank_sets_of_these_tasks(sure, higher_is_better=results.sign > 0, level=level, rng=rng)
     tasks_speak = by_tasks.reason is None or again is None
     sets = by_tasks if tasks_speak or again is None else replace(again, reason=None)
     population = reading.population if tasks_speak or errors is None else errors.population
     differences = paired_differences(results.oriented, present=results.present)
     order = np.argsort(-np.nan_to_num(by_tasks.effects, nan=-np.inf), kind="stable")
-    best = _best(results, by_tasks, errors, tasks_speak=tasks_speak, rng=rng)
+    best = _best(results, errors, tasks_speak=tasks_speak, rng=rng)
     rows = _ranking(results, reading, sets, again, errors, best, order, level=level, rng=rng, goals=goals)
     found, estimates = _findings(results, sets, by_tasks, population, order, why)
     part = Part(
@@ -71,8 +64,7 @@ def standing(
         estimates=tuple(estimates), figures=(_figure(rows, population, level),) if len(rows) > 1 else (),
         caveats=_caveats(results, why),
     )  # fmt: skip
-    return Standing(sets=sets, population=population, again=again, errors=errors, differences=differences, order=order,
-                    part=part)  # fmt: skip
+    return Standing(errors=errors, order=order, part=part)
 
 
 def errors_of(results: Results, level: float) -> tuple[TaskErrors | None, str]:
@@ -84,7 +76,7 @@ def errors_of(results: Results, level: float) -> tuple[TaskErrors | None, str]:
         gaps = np.isnan(errors.variance).any(axis=(1, 2))
         if gaps.all():
             return None, "every model has a task that was run once, and one run says nothing of its own error"
-        return _without_gaps(errors), ""
+        return errors, ""
     if results.errors is not None and np.isfinite(results.errors[results.present]).all():
         return reported_errors(results.scores, results.present, results.errors), ""
     if results.sizes is not None:
@@ -106,30 +98,21 @@ def _by_sizes(results: Results, level: float) -> tuple[TaskErrors | None, str]:
         return None, str(error)
     return replace(
         errors, scores=errors.scores * top, centre=errors.centre * top, variance=errors.variance * top**2,
-        covariance=errors.covariance * top**2,
     ), ""  # fmt: skip
 
 
 def _without_gaps(errors: TaskErrors) -> TaskErrors:
-    """Unknown variances of means replaced by the largest known one, so that they never tell models apart falsely."""
-    diagonal = np.diag(errors.covariance).copy()
-    diagonal[np.isnan(diagonal)] = np.nanmax(diagonal)
-    return replace(errors, covariance=np.diag(diagonal))
-
-
-def _df(errors: TaskErrors) -> float:
-    """Degrees of freedom of a typical mean."""
-    each = [combine(v[p].ravel(), f[p].ravel())
-            for v, f, p in zip(errors.variance, errors.df, errors.present, strict=True)]  # fmt: skip
-    known = [df for total, df in each if total is not None]
-    return float(np.median(known)) if known else np.inf
+    """Unknown variances of cells replaced by the largest known one, so that no pair is told apart falsely."""
+    return replace(errors, variance=np.where(np.isnan(errors.variance), np.nanmax(errors.variance), errors.variance))
 
 
 def _best(
-    results: Results, sets: RankSets, errors: TaskErrors | None, *, tasks_speak: bool, rng: np.random.Generator
+    results: Results, errors: TaskErrors | None, *, tasks_speak: bool, rng: np.random.Generator
 ) -> NDArray[np.float64] | None:  # fmt: skip
+    if len(results.models) < 2 or not results.connected:
+        return None
     if not tasks_speak and errors is not None:
-        return probability_best_from_errors(sets.effects, errors.covariance, df=_df(errors), rng=rng)
+        return probability_best_again(_without_gaps(errors), higher_is_better=results.sign > 0, rng=rng)
     return probability_best(results.oriented, results.present, rng=rng)
 
 
@@ -143,11 +126,12 @@ def _ranking(
     these = None if errors is None else means_of_these_tasks(errors, level=level, unit=results.unit)
     effects = np.round(sets.effects, 12)
     alone = len(results.models) < 2
+    unranked = alone or not results.connected
     rows: list[dict[str, Any]] = []
     for at in order:
         row: dict[str, Any] = {
-            "model": results.models[at], "mean": means[at],
-            "rank": None if alone else int((effects > effects[at]).sum()) + 1,
+            "model": results.models[at], "mean": _on_scale(means[at], results),
+            "rank": None if unranked else int((effects > effects[at]).sum()) + 1,
             "rank_low": None if alone else int(sets.low[at]), "rank_high": None if alone else int(sets.high[at]),
             "group": None if alone else int(sets.group[at]), "p_best": None if best is None else float(best[at]),
             "tasks": int(results.present[at].sum()),
@@ -155,8 +139,9 @@ def _ranking(
         if goals.tau > 1:
             row[f"may_be_among_{goals.tau}_best"] = bool(sets.best_sets(goals.tau)[at])
         if these is not None and again is not None:
-            ranks = {"rank_low_again": int(again.low[at]), "rank_high_again": int(again.high[at])}
-            row |= {"mean_again": these[at]} | ranks
+            row["mean_again"] = these[at]
+            row["rank_low_again"] = None if alone else int(again.low[at])
+            row["rank_high_again"] = None if alone else int(again.high[at])
         else:
             row["mean_again"] = Estimate.unknown(
                 "mean", "no seeds, items or test sizes were given, so nothing is known of these tasks run again",
@@ -164,6 +149,16 @@ def _ranking(
             )  # fmt: skip
         rows.append(row)
     return rows
+
+
+def _on_scale(mean: Estimate, results: Results) -> Estimate:
+    """The interval cut at the ends of the scale, where all scores lie within 0 to 1 or 0 to 100."""
+    top = {"fraction": 1.0, "points": 100.0}.get(results.unit)
+    if top is None or mean.low is None or mean.high is None or np.nanmin(results.scores) < 0:
+        return mean
+    if mean.low >= 0 and mean.high <= top:
+        return mean
+    return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, top), method=f"{mean.method}; cut at the scale")
 
 
 def _pairs(
@@ -209,6 +204,9 @@ def _findings(
     m = len(results.models)
     if m < 2:
         return [finding("One model: there is nothing to rank.", subjects=results.models)], []
+    if not results.connected:
+        claim = "The table falls into pieces that share no task; models of different pieces are not compared."
+        return [finding(claim, method="connected models and tasks")], []
     if sets.reason is not None:
         more = "" if "share" in sets.reason else f"; {why}"
         return [finding(f"No rank claim is made: {sets.reason}{more}.", verdict="undetermined",
