@@ -47,7 +47,7 @@ def test_training_the_backbone_learns_more_than_the_head_alone(data):
         unfreeze="all",
         head_epochs=1,
         epochs=24,
-        lr=1e-2,
+        lr=3e-3,
         head_lr=1e-2,
         batch_size=16,
         schedule="constant",
@@ -57,8 +57,7 @@ def test_training_the_backbone_learns_more_than_the_head_alone(data):
 
     assert first.error is None, first.error
     assert second.error is None, second.error
-    assert accuracy(whole, second) > 0.8
-    assert accuracy(whole, second) >= accuracy(head, first)
+    assert accuracy(whole, second) >= accuracy(head, first) + 0.2
     assert len(second.history) == 25
     assert {"epoch", "train_loss", "valid_loss", "valid_score", "seconds"} <= set(second.history[0])
 

@@ -50,7 +50,7 @@ def sustain(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessmen
     from assay.assess.sustainability import sustainability
 
     table = task_table(folder)
-    if table.groupby("model")["task"].nunique().max() < 2:
+    if max(len(set(of_model["task"])) for _, of_model in table.groupby("model")) < 2:
         raise NothingToAssessError("no model was run on two tasks, so nothing is known of other tasks")
     return [sustainability(table, model="model", task="task", score="score", seed="seed", n="n", level=level,
                            rng=stream(rng_seed, "sustainability"))]  # fmt: skip

@@ -27,7 +27,7 @@ def fading_log(n=1800, *, seed=0, fade=0.2, concept=False, days=360):
     return frame
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_log():
     """The function that makes a fading log."""
     return fading_log

@@ -21,11 +21,9 @@ def run(frame, **options):
 
 
 @pytest.fixture(scope="module")
-def full():
+def full(make_log):
     """One run with everything in it."""
-    from conftest import fading_log
-
-    return run(fading_log(), features=FEATURES, split="part", group="team", text="text", floor=0.7, refits=40)
+    return run(make_log(), features=FEATURES, split="part", group="team", text="text", floor=0.7, refits=40)
 
 
 def test_the_json_has_the_published_shape(full):
