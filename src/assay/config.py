@@ -19,6 +19,10 @@ from assay.errors import DataError, SpecError, UsageError, suggest
 
 MAX_BYTES = 1_000_000
 
+Place = tuple[Any, ...]
+"""Keys and positions that lead to a value."""
+Fault = tuple[Place, str]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
@@ -30,6 +34,17 @@ def _entry(value: Any) -> Any:
 
 def _method(value: Any) -> Any:
     return {"method": value} if isinstance(value, str) else value
+
+
+def _number_or(word: str) -> BeforeValidator:
+    """Accepts a whole number or `word`, with one fault for both instead of one a branch of the union."""
+
+    def check(value: Any) -> Any:
+        if value == word or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        raise ValueError(f"write a whole number or {word!r}")
+
+    return BeforeValidator(check)
 
 
 def _seed_list(value: Any) -> Any:
@@ -102,7 +117,7 @@ class FeatureSpec(_Strict):
 
     engine: str = Field(default="auto", description="auto measures; else torch, compiled, openvino, model.")
     precision: Literal["float32", "bfloat16"] = "float32"
-    batch_size: int | Literal["auto"] = "auto"
+    batch_size: Annotated[int | Literal["auto"], _number_or("auto")] = "auto"
     device: str = "auto"
     store: str | None = Field(
         default=None, description="A feature store shared between studies; the run folder by default."
@@ -126,7 +141,7 @@ class StudySpec(_Strict):
     seeds: Annotated[list[int], BeforeValidator(_seed_list)] = Field(
         default=[0], min_length=1, description="A number, or a list."
     )
-    budgets: list[int | Literal["all"]] = Field(
+    budgets: list[Annotated[int | Literal["all"], _number_or("all")]] = Field(
         default=["all"], min_length=1, description="Labels a class; all for all rows."
     )
     metrics: list[str] = Field(
@@ -157,11 +172,29 @@ def load_study(source: str | Path | Mapping[str, Any], *, overrides: Mapping[str
     try:
         spec = StudySpec.model_validate(tree)
     except ValidationError as error:
-        raise SpecError(name, [_fault(item, places) for item in error.errors()]) from error
-    faults = [(_place(path, places), message) for path, message in _check_names(spec)]
+        faults = [_fault(item) for item in error.errors()]
+        raise _spec_error(name, [*faults, *_check_the_rest(tree, faults)], places) from error
+    faults = _check_names(spec)
     if faults:
-        raise SpecError(name, faults)
+        raise _spec_error(name, faults, places)
     return spec
+
+
+def _spec_error(name: str, faults: Sequence[Fault], places: Mapping[Place, int]) -> SpecError:
+    """All faults, in the order of their lines."""
+    ordered = sorted(faults, key=lambda fault: _line(fault[0], places) or 0)
+    return SpecError(name, [(_place(path, places), message) for path, message in ordered])
+
+
+def _check_the_rest(tree: Mapping[str, Any], faults: Sequence[Fault]) -> list[Fault]:
+    """Unknown names under the top-level keys that have the right form, where others have not."""
+    wrong = {path[0] for path, _ in faults if path}
+    rest = {"models": ["py:module:factory"], "data": ["py:module:function"]}
+    rest |= {key: value for key, value in tree.items() if key not in wrong}
+    try:
+        return _check_names(StudySpec.model_validate(rest))
+    except ValidationError:
+        return []
 
 
 def study_schema() -> dict[str, Any]:
@@ -169,16 +202,16 @@ def study_schema() -> dict[str, Any]:
     return StudySpec.model_json_schema(by_alias=True)
 
 
-def _check_names(spec: StudySpec) -> list[tuple[tuple[Any, ...], str]]:
+def _check_names(spec: StudySpec) -> list[Fault]:
     """Faults that only the registries can see: unknown recipes, parameters, metrics, sources."""
     from assay.adapt.parameters import resolve
     from assay.builtin import DATA_SOURCES, ENGINES, MODEL_SOURCES
     from assay.metrics import METRICS
     from assay.spec import DataRef, ModelRef
 
-    faults: list[tuple[tuple[Any, ...], str]] = []
+    faults: list[Fault] = []
 
-    def collect(path: tuple[Any, ...], act: Any) -> None:
+    def collect(path: Place, act: Any) -> None:
         try:
             act()
         except UsageError as error:
@@ -217,7 +250,7 @@ def expand_grid(recipe: RecipeSpec) -> list[dict[str, Any]]:
     ]
 
 
-def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[tuple[Any, ...], int]]:
+def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[Place, int]]:
     """Name, tree, and the line of each path (empty where the format gives none)."""
     if isinstance(source, Mapping):
         return "study", dict(source), {}
@@ -238,7 +271,7 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, Any], 
     return str(path), tree, places
 
 
-def _parse(path: Path, text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
+def _parse(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
     if path.suffix == ".json":
         try:
             return json.loads(text), {}
@@ -252,7 +285,7 @@ def _parse(path: Path, text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
     return _parse_yaml(path, text)
 
 
-def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
+def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.nodes import Node
@@ -270,13 +303,13 @@ def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[tuple[Any, ...], int]]
         raise SpecError(str(path), [(f"line {line}", str(error.problem))]) from error
     except (YAMLError, ValueError) as error:
         raise SpecError(str(path), [("", f"not YAML: {error}")]) from error
-    places: dict[tuple[Any, ...], int] = {}
+    places: dict[Place, int] = {}
     if root is not None:
         _note_lines(root, (), places)
     return tree, places
 
 
-def _note_lines(node: Any, path: tuple[Any, ...], places: dict[tuple[Any, ...], int]) -> None:
+def _note_lines(node: Any, path: Place, places: dict[Place, int]) -> None:
     places.setdefault(path, node.start_mark.line + 1)
     if node.id == "mapping":
         for key, value in node.value:
@@ -287,16 +320,17 @@ def _note_lines(node: Any, path: tuple[Any, ...], places: dict[tuple[Any, ...], 
             _note_lines(value, (*path, i), places)
 
 
-def _fault(error: Any, places: Mapping[tuple[Any, ...], int]) -> tuple[str, str]:
+def _fault(error: Any) -> Fault:
     path = tuple(error["loc"])
     kind, given = error["type"], error.get("input")
     if kind == "extra_forbidden":
-        return _place(path, places), f"unknown key {path[-1]!r}{suggest(str(path[-1]), _siblings(path))}"
+        return path, f"unknown key {path[-1]!r}{suggest(str(path[-1]), _siblings(path))}"
     if kind == "missing":
-        return _place(path[:-1], places), f"the key {path[-1]!r} is missing"
-    message = error["msg"][0].lower() + error["msg"][1:]
+        return path[:-1], f"the key {path[-1]!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     shown = "" if isinstance(given, (Mapping, list)) else f", got {given!r}"
-    return _place(path, places), f"{message}{shown}"
+    return path, f"{message}{shown}"
 
 
 def _siblings(path: Sequence[Any]) -> list[str]:
@@ -321,9 +355,14 @@ def _nested(annotation: Any) -> Any:
     return None
 
 
-def _place(path: Sequence[Any], places: Mapping[tuple[Any, ...], int]) -> str:
+def _line(path: Place, places: Mapping[Place, int]) -> int | None:
+    """The line of the innermost part of `path` that the file has; None where the format gives no lines."""
+    return next((places[path[:k]] for k in range(len(path), -1, -1) if path[:k] in places), None)
+
+
+def _place(path: Place, places: Mapping[Place, int]) -> str:
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-    line = next((places[tuple(path[:k])] for k in range(len(path), -1, -1) if tuple(path[:k]) in places), None)
+    line = _line(path, places)
     if line is None:
         return shown
     return f"line {line}, {shown}" if shown else f"line {line}"

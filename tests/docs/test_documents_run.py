@@ -11,39 +11,45 @@ from assay.config import load_study
 ROOT = Path(__file__).parents[2]
 
 
-def blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list:
+    """Every block of a language in the README and in docs/, named by its page and its place there."""
+    found = []
+    for page in PAGES:
+        texts = re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
+        found += [pytest.param(text, id=f"{page.stem}-{i}") for i, text in enumerate(texts)]
+    return found
 
 
 @pytest.mark.parametrize("block", blocks("python"))
-def test_every_python_block_of_the_readme_runs(block, tmp_path, monkeypatch):
-    """The code that the README shows works as it stands."""
+def test_every_python_block_runs(block, tmp_path, monkeypatch):
+    """The code that the documents show works as it stands, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
-    exec(compile(block, "README.md", "exec"), {})
-
-    assert list(tmp_path.rglob("ledger.sqlite"))
+    exec(compile(block, "document", "exec"), {})
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
-def test_every_study_of_the_readme_is_a_study(block, tmp_path):
-    """The study files that the README shows pass the strict reader."""
+def test_every_study_that_is_shown_is_a_study(block, tmp_path):
+    """The study files that the documents show pass the strict reader."""
     path = tmp_path / "study.yaml"
     path.write_text(block)
 
     assert load_study(path).models
 
 
-def test_every_command_of_the_readme_exists():
-    """The commands that the README shows are in the table of commands, with the options that they have."""
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_every_command_that_is_shown_exists(block):
+    """The commands that the documents show are in the table of commands, with the options that they have."""
     from typer.main import get_command
 
     from assay.cli import app
 
     app._register()
     known = get_command(app.app).commands
-    for line in "\n".join(blocks("sh")).splitlines():
+    for line in block.splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["assay"]:
             options = {option for parameter in known[words[1]].params for option in parameter.opts}
