@@ -112,7 +112,17 @@ def show_number(value: float) -> str:
         return f"{value:.2f}"
     if 100 <= size < 1e6:
         return f"{value:,.0f}"
+    for factor, letter in ((1e6, "M"), (1e9, "G"), (1e12, "T")):
+        if factor <= size < 1000 * factor:
+            return f"{value / factor:.3g} {letter}"
     return f"{value:.3g}"
+
+
+def show_share(share: float) -> str:
+    """A share of one as a whole percentage; near its ends it says that it is not quite none or all."""
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        return "under 1 %" if share < 0.5 else "over 99 %"
+    return f"{100 * share:.0f} %"
 
 
 def _interval(estimate: Estimate) -> str:

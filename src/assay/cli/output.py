@@ -82,22 +82,26 @@ def _console() -> Any:
 
 
 def _print_words(assessment: Assessment) -> None:
+    """The verdict, the claims, the lens's first table, and where the rest of the numbers is."""
     from rich.markup import escape
 
     console = _console()
     console.print(f"[bold]{escape(assessment.verdict)}[/bold]")
     for finding in assessment.findings:
         console.print(f"• {escape(finding.claim)}")
-    for name, rows in assessment.tables.items():
-        if rows:
-            console.print()
-            console.print(_table(name, rows))
-    if assessment.estimates:
+    filled = {name: rows for name, rows in assessment.tables.items() if rows}
+    for name, rows in list(filled.items())[:1]:
         console.print()
+        console.print(_table(name, rows))
+    told = " ".join(finding.claim for finding in assessment.findings)
     for estimate in assessment.estimates:
-        console.print(f"{_words(estimate.name)}: {escape(str(estimate))}")
+        if str(estimate) not in told:
+            console.print(f"{_words(estimate.name)}: {escape(str(estimate))}")
     for caveat in assessment.caveats:
         console.print(f"Note: {escape(caveat)}")
+    others = ", ".join(f"{_words(name)} ({len(rows):,})" for name, rows in list(filled.items())[1:])
+    if others:
+        console.print(f"More tables in --json, --html and the report: {others}")
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]], limit: int = 20) -> object:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assay.canon import canonical, key_of
 from assay.errors import InternalError, UnknownNameError, UsageError, nearest
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_number, show_share
 from assay.rng import stream
 from assay.spec import DataRef, DataSlice, ModelRef, Recipe, TrialSpec
 
@@ -133,3 +133,20 @@ def test_an_unknown_name_offers_the_nearest():
     assert nearest("acuracy", ["accuracy", "f1_macro"]) == ["accuracy"]
     with pytest.raises(UnknownNameError, match="did you mean 'accuracy'"):
         raise UnknownNameError("metric", "acuracy", ["accuracy", "f1_macro"])
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0.0, "0.000"), (0.912, "0.912"), (0.0042, "0.0042"), (16.25, "16.25"), (2669, "2,669"), (3_371_008, "3.37 M")],
+)
+def test_numbers_are_shown_as_people_read_them(number, words):
+    """About three significant digits, thousands apart, and no exponent."""
+    assert show_number(number) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.578, "58 %"), (0.004, "under 1 %"), (0.998, "over 99 %"), (1, "100 %")]
+)
+def test_a_share_is_never_rounded_to_none_or_all(share, words):
+    """Whole percentages, except next to the ends."""
+    assert show_share(share) == words

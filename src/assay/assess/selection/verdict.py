@@ -12,7 +12,7 @@ from assay.assess.selection.candidates import Background
 from assay.assess.selection.compare import rows_to_separate
 from assay.assess.selection.judging import Judged, plain_name
 from assay.assess.selection.tables import pair_difference
-from assay.estimate import Estimate, show_number
+from assay.estimate import Estimate, show_number, show_share
 from assay.finding import Finding
 
 LISTED = 3
@@ -76,7 +76,7 @@ def _cheaper(judged: Judged) -> str:
         known = [(value, name) for value, name in others if value is not None]
         if mine and known and min(known)[0] <= mine / 2:
             value, name = min(known)
-            return f" {name} takes {show_number(100 * value / mine)} % of its {word}."
+            return f" {name} takes {show_share(value / mine)} of its {word}."
     return ""
 
 
@@ -109,7 +109,7 @@ def _leader(judged: Judged) -> Finding:
     place = f"is the best of {len(judged.ranked)}" if alone else f"leads, tied with {len(tied) - 1} more"
     claim = f"{leader} {place}"
     return Finding(
-        lens="selection", claim=f"{claim}; its chance of being the best is {show_number(100 * judged.chance[0])} %.",
+        lens="selection", claim=f"{claim}; its chance of being the best is {show_share(judged.chance[0])}.",
         subjects=tuple(tied), estimates=(judged.scores[0], chance, judged.regret[0]),
         verdict="yes" if alone else "undetermined", evidence=f"{judged.replicates.n} test items, the same for all",
         method=f"step-down maximum of paired differences at level {judged.level:g} for all pairs together",
