@@ -1,13 +1,14 @@
 """The score where labels have not arrived: which method has been right here, and what it says now.
 
 Each method is taught by the source period and asked about every labelled window of the past as if it had no labels. Its
-past error there is the only evidence for it, and it widens the interval. The choice for a window uses earlier windows
-alone. No method sees a changed relation between input and label; only labels do.
+past error there is the only evidence for it, and it widens the interval; a second form of each takes off its mean past
+error. The choice for a window uses earlier windows alone. No method sees a changed relation between input and label;
+only labels do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from scipy.stats import t
 from assay.assess.durability.periods import Periods
 from assay.assess.durability.representation import Representation
 from assay.assess.durability.scoring import Scoring
+from assay.assess.durability.track import CORRECTED, Track, correct, track
 from assay.estimate import Estimate
 from assay.stats.label_free import METHODS, NEEDS_CONFIDENCE, Learned, Method, Unlabelled, learn, prediction_powered
 
@@ -29,8 +31,6 @@ BLIND = (
     "equal inputs are still as often right as they were."
 )
 _MOST_SOURCE = 20_000
-_PRIOR = ("cbpe", "regression", "doc", "atc", "importance")
-"""Which method is taken before any window has been checked, the first that can be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class LabelFree:
     """Label-free estimates of every window, checked on those with labels."""
 
     methods: tuple[str, ...]
-    """The methods that could be used."""
+    """The methods that could be used, each followed by its corrected form."""
     estimates: NDArray[np.float64]
     """(m, w) mean row score that each method gives to each window; NaN without rows."""
     realised: NDArray[np.float64]
@@ -75,7 +75,7 @@ def estimate_without_labels(
     if len(teach) > _MOST_SOURCE:
         teach = np.sort(rng.choice(teach, _MOST_SOURCE, replace=False))
     rows = [np.sort(np.r_[a, b]) for a, b in zip(periods.labelled, periods.unlabelled, strict=True)]
-    everything = _table(scoring, seen, teach)
+    everything = _as_unlabelled(scoring, seen, teach)
     source = everything.take(teach)
     learned: dict[Method, Learned] = {name: learn(name, source, scoring.row[teach]) for name in methods}
     w = len(rows)
@@ -90,15 +90,16 @@ def estimate_without_labels(
                     np.hypot(guesses[k][name][1][0], guesses[k][name][0].std() / np.sqrt(len(rows[k])))
                 )
     realised = np.array([scoring.row[r].mean() if len(r) else np.nan for r in periods.labelled])
-    chosen = tuple(_choose(methods, estimates, realised, k, periods.source_window) for k in range(w))
-    windows = tuple(_estimate(scoring, methods, estimates, errors, realised, chosen[k], k, len(rows[k]), periods)
-                    for k in range(w))  # fmt: skip
+    checked = [j for j in range(w) if np.isfinite(realised[j]) and j != periods.source_window]
+    found = track(methods, estimates, errors, realised, checked)
+    chosen = tuple(found.choose(k) for k in range(w))
+    windows = tuple(_estimate(scoring, found, chosen[k], k, len(rows[k])) for k in range(w))
     combined = tuple(_combine(scoring, periods, rows[k], guesses[k], chosen[k], k) for k in range(w))
-    return LabelFree(methods=tuple(methods), estimates=estimates, realised=realised, chosen=chosen, windows=windows,
+    return LabelFree(methods=found.names, estimates=found.estimates, realised=realised, chosen=chosen, windows=windows,
                      combined=combined)  # fmt: skip
 
 
-def _table(scoring: Scoring, seen: Representation, teach: Positions) -> Unlabelled:
+def _as_unlabelled(scoring: Scoring, seen: Representation, teach: Positions) -> Unlabelled:
     """All rows as the methods see them; columns are scaled on the source."""
     out = scoring.outputs
     label = np.zeros(len(out.label), dtype=int) if out.regression else out.label.astype(int)
@@ -115,35 +116,20 @@ def _ask(learned: Mapping[Method, Learned], rows: Unlabelled) -> dict[str, tuple
     return answers
 
 
-def _choose(methods: Sequence[str], estimates: Floats, realised: Floats, k: int, source: int | None) -> str:
-    """The method with the least mean absolute error on labelled windows before k, the source itself left out."""
-    past = [j for j in range(k) if np.isfinite(realised[j]) and j != source]
-    if not past:
-        return next(name for name in _PRIOR if name in methods)
-    gaps = np.abs(estimates[:, past] - realised[past])
-    score = np.array([np.nanmean(row) if np.isfinite(row).any() else np.inf for row in gaps])
-    order = sorted(range(len(methods)), key=lambda i: (round(float(score[i]), 12), _PRIOR.index(methods[i])))
-    return methods[order[0]]
-
-
-def _estimate(
-    scoring: Scoring, methods: Sequence[str], estimates: Floats, errors: Floats, realised: Floats, name: str, k: int,
-    n: int, periods: Periods,
-) -> Estimate:  # fmt: skip
+def _estimate(scoring: Scoring, found: Track, name: str, k: int, n: int) -> Estimate:
     """The chosen method's figure; past errors give the interval once there are three, assumptions before that."""
     about: dict[str, Any] = {"name": scoring.row_name, "unit": _unit(scoring), "n": n, "population": "this window"}
-    i = methods.index(name)
-    if not np.isfinite(estimates[i, k]):
+    i = found.names.index(name)
+    value, error = float(found.estimates[i, k]), float(found.errors[i, k])
+    if not np.isfinite(value):
         return Estimate(value=None, reason="no row in the window", **about)
-    value = float(estimates[i, k])
-    past = [j for j in range(k) if np.isfinite(realised[j]) and j != periods.source_window]
-    gaps = (estimates[i, past] - realised[past])[np.isfinite(estimates[i, past])]
+    gaps = found.gaps(i, k)
     if len(gaps) >= 3:
         spread = float(np.sqrt((gaps**2).mean() * (1 + 1 / len(gaps))))
-        half = float(t.ppf((1 + scoring.level) / 2, len(gaps))) * max(spread, float(errors[i, k]))
+        half = float(t.ppf((1 + scoring.level) / 2, len(gaps))) * max(spread, error)
         method = f"{name}, interval from its error on {len(gaps)} earlier windows"
     else:
-        half = float(t.ppf((1 + scoring.level) / 2, 50)) * float(errors[i, k])
+        half = float(t.ppf((1 + scoring.level) / 2, 50)) * error
         method = f"{name}, interval from sampling alone: too few earlier windows to check it"
     return _signed(value, value - half, value + half, method, scoring, about)
 
@@ -152,7 +138,7 @@ def _combine(
     scoring: Scoring, periods: Periods, rows: Positions, guesses: dict[str, tuple[Floats, Floats]], name: str, k: int,
 ) -> Estimate | None:  # fmt: skip
     """Few labels and a guess of every row together, unbiased when the labelled rows are a random sample."""
-    known = np.isin(rows, periods.labelled[k])
+    known, name = np.isin(rows, periods.labelled[k]), name.removesuffix(CORRECTED)
     if known.all() or known.sum() < 10 or name not in guesses:
         return None
     guess = guesses[name][0]
@@ -190,7 +176,9 @@ def method_rows(found: LabelFree, scoring: Scoring, periods: Periods) -> list[di
     realised = found.realised[later]
     said = {name: found.estimates[i, later] for i, name in enumerate(found.methods)}
     said["chosen on the past"] = np.array([found.estimates[found.methods.index(found.chosen[k]), k] for k in later])
-    said["the source score, unchanged"] = np.full(len(later), float(scoring.row[periods.source].mean()))
+    constant = np.full((1, len(found.realised)), float(scoring.row[periods.source].mean()))
+    said["the source score, unchanged"] = constant[0, later]
+    said["the source score" + CORRECTED] = correct(constant, found.realised, list(later))[0, later]
     rows: list[dict[str, Any]] = []
     for name, values in said.items():
         gaps = (values - realised)[np.isfinite(values)]
