@@ -22,6 +22,22 @@ from assay.spec import DataRef, Modality, ModelRef, TrialSpec
 Batch = Mapping[str, NDArray[Any]]
 
 
+__all__ = [
+    "AdaptJob",
+    "Adapted",
+    "Adapter",
+    "DataSource",
+    "Engine",
+    "Metric",
+    "Model",
+    "ModelInfo",
+    "ModelSource",
+    "Predicted",
+    "SimilarityMeasure",
+    "TransferScore",
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
     """What is known of a model without running it on data."""

@@ -1,12 +1,11 @@
 """Transferability scores: (features, labels) to a number, one paper a file. Higher is better for all of them.
 
-    battery               every score of one model at once, with reasons where there is none
-    ridge_loo, knn_loo, few_step_probe
-                          accuracy on rows left out: the unit people know
-    logme, h_score, shrinkage_h_score, transrate, gbc, sfda, ped, parc, lfc, pactran_gauss, nleep
-                          from features and labels
-    leep, nce             from the source head's probabilities
-    ncti_parts, ncti      relative to a pool of models
+- `battery`: every score of one model at once, with reasons where there is none
+- `ridge_loo`, `knn_loo`, `few_step_probe`: accuracy on rows left out, the unit people know
+- `logme`, `h_score`, `shrinkage_h_score`, `transrate`, `gbc`, `sfda`, `ped`, `parc`, `lfc`, `pactran_gauss`, `nleep`:
+  from features and labels
+- `leep`, `nce`: from the source head's probabilities
+- `ncti_parts`, `ncti`: relative to a pool of models
 
 `Factorisation.of(x)` holds what they share; every function takes it in place of the features.
 """
