@@ -2,12 +2,19 @@
 
 import os
 
+import hypothesis
 import numpy as np
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("NO_COLOR", "1")
+
+# The same examples on every machine, and no failure because a machine is busy.
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,16 @@ Requirements that shaped it:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.errors import InternalError
+
+COUNTED = frozenset(
+    ("cells", "epochs", "items", "labels", "models", "parameters", "rows", "runs", "steps", "tasks", "trials")
+)
+"""Units of which a whole number is shown without decimals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,9 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return f"unknown ({self.reason})"
-        return f"{show_number(self.value)}{_interval(self)}{' ' + self.unit if self.unit else ''}"
+        show = _show_count if self.unit in COUNTED else show_number
+        unit = "" if self.unit in ("", "fraction") else f" {self.unit}"
+        return f"{show(self.value)}{_interval(self, show)}{unit}"
 
 
 def show_number(value: float) -> str:
@@ -125,9 +133,14 @@ def show_share(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _interval(estimate: Estimate) -> str:
+def _show_count(value: float) -> str:
+    """A number of things: whole where it is."""
+    return f"{int(value)}" if abs(value) < 1000 and value.is_integer() else show_number(value)
+
+
+def _interval(estimate: Estimate, show: Callable[[float], str]) -> str:
     if estimate.low is None and estimate.high is None:
         return ""
-    low = "−∞" if estimate.low is None else show_number(estimate.low)
-    high = "∞" if estimate.high is None else show_number(estimate.high)
+    low = "−∞" if estimate.low is None else show(estimate.low)
+    high = "∞" if estimate.high is None else show(estimate.high)
     return f" [{low}, {high}]"

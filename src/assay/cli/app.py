@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from assay import __version__
-from assay.errors import AssayError
+from assay.errors import AssayError, MissingExtraError
 
 # name → (module, panel of the help page). The function is always called `command`.
 COMMANDS = {
@@ -88,9 +88,23 @@ def run(arguments: list[str] | None = None) -> int:
         return 0
     except typer.Abort:
         return 130
+    except ModuleNotFoundError as error:
+        return _missing(error)
     except Exception as error:
         return _usage_or_fault(error)
     return result if isinstance(result, int) else 0
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    """A package that an extra brings is not there: say which extra; any other module is a fault of Assay."""
+    from assay.run.doctor import extra_of
+
+    extra = extra_of(error.name or "")
+    if extra is None:
+        raise error
+    told = MissingExtraError(extra, f"this ({error.name})")
+    print(f"assay: {told}", file=sys.stderr)  # noqa: T201
+    return told.exit_status
 
 
 def _usage_or_fault(error: Exception) -> int:

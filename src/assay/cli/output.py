@@ -140,7 +140,7 @@ def _cell(value: object, reasons: list[str]) -> str:
             if reason not in reasons:
                 reasons.append(reason)
             return f"unknown ({reasons.index(reason) + 1})"
-        return str(value).removesuffix(f" {value.unit}") if value.unit == "fraction" else str(value)
+        return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -13,18 +13,25 @@ import psutil
 
 from assay.run.environment import environment
 
-_MODULES = {
-    "torch": ("torch",), "vision": ("torchvision", "timm"), "text": ("transformers", "sentence_transformers"),
+MODULES = {
+    "torch": ("torch", "PIL"), "vision": ("torchvision", "timm"), "text": ("transformers", "sentence_transformers"),
     "audio": ("soundfile",), "hub": ("huggingface_hub", "datasets"), "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",), "keras": ("keras",), "report": ("altair", "vl_convert"), "tune": ("optuna",),
     "ot": ("ot",), "peft": ("peft",), "postgres": ("psycopg",), "ray": ("ray",), "slurm": ("submitit",),
     "energy": ("codecarbon",),
 }  # fmt: skip
+"""Extra → the modules that it brings."""
+
+
+def extra_of(module: str) -> str | None:
+    """The first extra that brings a module; None where none does."""
+    top = module.split(".")[0]
+    return next((extra for extra, modules in MODULES.items() if top in modules), None)
 
 
 def examine() -> list[dict[str, Any]]:
     """One row a check: `check`, `state` (ok, missing, bad), `found`, `advice`."""
-    return [*_machine(), *_torch_floor(), *(_extra(name, modules) for name, modules in _MODULES.items())]
+    return [*_machine(), *_torch_floor(), *(_extra(name, modules) for name, modules in MODULES.items())]
 
 
 def _machine() -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def _same(one, two):
             assert a == pytest.approx(b, abs=1e-9)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(name=st.sampled_from(ENDS), seed=st.integers(0, 10_000), n=st.integers(4, 60), c=st.integers(2, 5))
 def test_the_order_of_items_does_not_matter(name, seed, n, c):
     """Shuffled items give the same value and interval."""
@@ -36,7 +36,7 @@ def test_the_order_of_items_does_not_matter(name, seed, n, c):
     _same(interval(name, target, None, score), interval(name, target[order], None, score[order]))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     name=st.sampled_from(["accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "precision_macro", "matthews",
                           "auroc", "average_precision", "log_loss", "brier", "calibration_error"]),
@@ -52,7 +52,7 @@ def test_the_codes_of_classes_do_not_matter(name, seed, n):
     _same(interval(name, target, None, score), interval(name, new[target], None, moved))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), n=st.integers(6, 80), name=st.sampled_from(["auroc", "average_precision"]))
 def test_a_monotone_scale_of_scores_does_not_matter(seed, n, name):
     """Metrics of order see only the order of scores."""
@@ -62,7 +62,7 @@ def test_a_monotone_scale_of_scores_does_not_matter(seed, n, name):
     _same(interval(name, target, None, odds), interval(name, target, None, np.exp(odds / 3)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000), n=st.integers(10, 60), shift=st.floats(-5, 5), scale=st.floats(0.1, 10),
     name=st.sampled_from(["mae", "rmse", "r2", "spearman"]),
@@ -79,7 +79,7 @@ def test_the_unit_of_a_regression_target(seed, n, shift, scale, name):
         assert getattr(after, end) == pytest.approx(factor * getattr(before, end), rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(ENDS), seed=st.integers(0, 10_000), n=st.integers(1, 30), c=st.integers(2, 4),
     grouped=st.booleans(),

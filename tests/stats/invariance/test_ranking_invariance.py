@@ -17,7 +17,7 @@ from assay.stats.stability import deletion_robustness
 from assay.stats.versions import compare_versions
 
 seeds = st.integers(0, 2**31)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 def _table(seed, m=6, t=8, missing=0.0):

@@ -37,7 +37,7 @@ def near(name, a, b):
 
 
 @pytest.mark.parametrize("name", FEATURE_SCORES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(24, 70), d=st.integers(2, 60), c=st.integers(2, 4), seed=st.integers(0, 99))
 def test_a_score_stays_within_its_range(name, n, d, c, seed):
     """Whatever the sizes, a score lies in its stated range, or it says why there is none."""

@@ -240,7 +240,7 @@ def test_a_model_of_another_width_is_refused(store):
 
 
 @given(st.lists(st.lists(st.integers(0, 29), min_size=1, max_size=12), min_size=1, max_size=4), st.integers(1, 9))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_studies_overlap_every_item_has_its_own_features(tmp_path_factory, studies, size):
     """Any sequence of row sets, in any order, gives the model's own features of exactly these rows."""
     store = FeatureStore(tmp_path_factory.mktemp("overlap"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -21,7 +20,7 @@ LISTED = 3
 def verdict(judged: Judged) -> str:
     """The answer in a sentence or two; it says when the leaders can't be told apart."""
     leader, score = judged.ranked[0].model, judged.scores[0]
-    told = f"{judged.scale.metric.replace('_', ' ')} {said(score)}"
+    told = f"{judged.scale.metric.replace('_', ' ')} {score!s}"
     if len(judged.ranked) == 1:
         return f"{leader} scores {told}. It is the only candidate, so there is nothing to choose between."
     tied = [judged.ranked[i].model for i in judged.tied]
@@ -33,11 +32,6 @@ def verdict(judged: Judged) -> str:
     if expected.high is not None:
         risk += f", at most {show_number(expected.high)}{_unit(judged)}"
     return f"{_together(judged, tied)}. {risk}{_doubt(judged)}.{_cheaper(judged)}"
-
-
-def said(estimate: Estimate) -> str:
-    """An estimate in a sentence, where `fraction` would only be in the way."""
-    return str(replace(estimate, unit="") if estimate.unit == "fraction" else estimate)
 
 
 def _together(judged: Judged, tied: Sequence[str]) -> str:
@@ -164,7 +158,7 @@ def _regimes(judged: Judged) -> Finding | None:
     both = [name for name in mine if name in theirs and mine[name] is not None and theirs[name] is not None]
     word = ("Fine-tuned", "frozen") if judged.regime == "frozen" else ("Frozen", "fine-tuned")
     best, score = max(judged.other, key=lambda pair: judged.scale.sign * (pair[1].value or 0.0))
-    claim = f"{word[0]}, {best.model} leads with {said(score)}"
+    claim = f"{word[0]}, {best.model} leads with {score!s}"
     if len(both) >= 3:
         tau = float(np.asarray(kendalltau([mine[n] for n in both], [theirs[n] for n in both]))[0])
         if np.isfinite(tau):

@@ -19,7 +19,7 @@ def _data(n=120, *, groups=None, kind="multiclass", classes=3, modality="table")
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     scheme=st.sampled_from(SCHEMES), kind=st.sampled_from(["binary", "multiclass", "multilabel", "regression"]),
     grouped=st.booleans(), number=st.integers(0, 3), seed=st.integers(0, 5), n=st.integers(60, 150),
@@ -43,7 +43,7 @@ def test_parts_are_apart_in_every_scheme(scheme, kind, grouped, number, seed, n,
         assert np.array_equal(getattr(split, part), getattr(again, part))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kind=st.sampled_from(["binary", "multiclass", "multilabel", "regression"]), number=st.integers(0, 4),
     small=st.integers(1, 6), more=st.integers(1, 10), grouped=st.booleans(),
