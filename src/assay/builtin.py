@@ -46,12 +46,13 @@ ADAPTERS: Registry[Adapter] = Registry(
     {
         "centroid": "assay.adapt.centroid:CENTROID",
         "finetune": "assay.adapt.finetune:FINETUNE",
+        "head": "assay.adapt.head:HEAD",
         "knn": "assay.adapt.knn:KNN",
         "majority": "assay.adapt.majority:MAJORITY",
         "probe": "assay.adapt.probe:PROBE",
         "ridge": "assay.adapt.ridge:RIDGE",
     },
-    extras={"finetune": "torch"},
+    extras={"finetune": "torch", "head": "torch"},
 )
 
 ENGINES: Registry[Any] = Registry(

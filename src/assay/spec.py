@@ -102,7 +102,7 @@ class Recipe:
     """A way to adapt a model, with every parameter filled in."""
 
     method: str
-    """`probe`, `knn`, `centroid`, `ridge`, `finetune`, `majority`."""
+    """`probe`, `head`, `knn`, `centroid`, `ridge`, `finetune`, `majority`."""
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Parameters by name, defaults included."""
 

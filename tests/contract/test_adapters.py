@@ -5,7 +5,7 @@ import pytest
 from assay.builtin import ADAPTERS
 from assay.testing.adapters import AdapterSuite
 
-READY = [name for name in ADAPTERS if name not in ("sgd_head", "finetune")]
+READY = [name for name in ADAPTERS if name != "finetune"]
 
 
 class TestMajority(AdapterSuite):
@@ -35,6 +35,13 @@ class TestRidge(AdapterSuite):
 class TestProbe(AdapterSuite):
     def make(self):
         return ADAPTERS["probe"]
+
+
+class TestHead(AdapterSuite):
+    params = {"lr": 0.05, "batch_size": 16, "epochs": 15}
+
+    def make(self):
+        return ADAPTERS["head"]
 
 
 @pytest.mark.parametrize("name", READY)
