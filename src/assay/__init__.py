@@ -21,6 +21,7 @@ _HOMES = {
     "configurability": "assay.assess.configurability",
     "durability": "assay.assess.durability",
     "load": "assay.run.export",
+    "reusability": "assay.assess.reusability",
     "sustainability": "assay.assess.sustainability",
     "trials_from_frame": "assay.assess.configurability",
 }
@@ -36,6 +37,7 @@ __all__ = [
     "configurability",
     "durability",
     "load",
+    "reusability",
     "sustainability",
     "trials_from_frame",
 ]
@@ -43,6 +45,7 @@ __all__ = [
 if TYPE_CHECKING:
     from assay.assess.configurability import configurability, trials_from_frame
     from assay.assess.durability import durability
+    from assay.assess.reusability import reusability
     from assay.assess.sustainability import sustainability
     from assay.errors import AssayError
     from assay.estimate import Estimate

@@ -50,6 +50,8 @@ class ModelInfo:
     """Number of parameters of the part that makes the features."""
     flops: float | None = None
     """Floating-point operations for one item, a multiply and an add counted as two; None where not countable."""
+    activations: float | None = None
+    """Numbers that convolutions and linear layers put out for one item; None where not countable."""
     size_bytes: int | None = None
     """Size of the weights on disk or in memory."""
     pooling: str = ""

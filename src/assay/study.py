@@ -196,6 +196,12 @@ class Run:
 
         return select_models(self.folder, level=level, rng_seed=rng_seed, metric=metric)
 
+    def reusability(self, *, level: float = 0.95, rng_seed: int = 0, **options: Any) -> Assessment:
+        """How far the models carry, and what that costs; `options` as for `assay.run.reuse.assess_reuse`."""
+        from assay.run.reuse import assess_reuse
+
+        return assess_reuse(self.folder, level=level, rng_seed=rng_seed, **options)
+
     def assess(self, *, level: float = 0.95, rng_seed: int = 0) -> list[Assessment]:
         """What every lens can say of this run; a lens that has nothing to say is left out."""
         from assay.run.lenses import LENSES

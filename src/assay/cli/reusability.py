@@ -1,53 +1,81 @@
-"""`assay reusability RUN`: how far each model carries to each target, and what carrying costs."""
+"""`assay reusability SOURCE`: how far each model carries to each target, and what carrying costs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed
+from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
 
-SourceData = Annotated[
-    list[str] | None,
-    typer.Option("--source-data", metavar="DATA", help="Data that the models come from, to measure how near they are."),
-]
-Limits = Annotated[
-    list[str] | None,
-    typer.Option("--limit", metavar="NAME=NUMBER", help="A constraint, such as parameters=50e6 or milliseconds=20."),
-]
+if TYPE_CHECKING:
+    from assay.finding import Assessment
+
+Names = list[str] | None
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE", help="A run folder; a table with one row a training; or names of models, whose "
+                   "complexity is then told before anything is downloaded."),
+]  # fmt: skip
+
+
+def _option(flag: str, words: str, **more: Any) -> Any:
+    return typer.Option(flag, help=words, show_default=False, **more)
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    source_data: SourceData = None,
-    limit: Limits = None,
+    source: Sources,
+    source_data: Annotated[Names, _option("--source-data", "Run: data that the models come from, to measure how near "
+                                          "they are. Repeatable.", metavar="DATA")] = None,
+    target: Annotated[str, typer.Option("--target", help="Table: column of targets.")] = "target",
+    model: Annotated[str, typer.Option("--model", help="Table: column of models.")] = "model",
+    score: Annotated[str, typer.Option("--score", help="Table: column of scores.")] = "score",
+    budget: Annotated[str, typer.Option("--budget", help="Table: column of labelled rows a class.")] = "budget",
+    draw: Annotated[str, typer.Option("--draw", help="Table: column of draws of rows.")] = "draw",
+    role: Annotated[str, typer.Option("--role", help="Table: column that says model, twin or baseline.")] = "role",
+    seconds: Annotated[str, typer.Option("--seconds", help="Table: column of seconds of adaptation.")] = "seconds",
+    error: Annotated[str, typer.Option("--error", help="Table: column of standard errors.")] = "error",
+    lower: Annotated[bool, typer.Option("--lower", help="Table: a lower score is better.")] = False,
+    limit: Annotated[Names, _option("--limit", "A constraint that comes before any choice, such as 'latency<20ms', "
+                                    "'parameters<50M' or 'tuning<5min'. Repeatable.", metavar="LIMIT")] = None,
+    reach: Annotated[list[float] | None, _option("--reach", "A score whose time of adaptation is asked for, besides "
+                                                 "90, 95 and 99 % of the best. Repeatable.", metavar="SCORE")] = None,
+    weigh: Annotated[Names, _option("--weigh", "An indicator to weigh; performance, adaptation_seconds and one of "
+                                    "complexity unless named. Repeatable.", metavar="INDICATOR")] = None,
     json: Json = False,
     html: Html = None,
     level: Level = 0.95,
     rng_seed: RngSeed = 0,
     fail_if: FailIf = None,
-) -> None:
+) -> None:  # fmt: skip
     """Say how far models carry: gain over the untrained twin, labels saved, cost, and who wins under which weights."""
-    from assay.cli.output import emit
-    from assay.ledger import open_run
-    from assay.run.reuse import assess_reuse
+    from assay.assess.reusability import Columns
 
-    found = assess_reuse(
-        open_run(source), source_data=source_data or (), constraints=_limits(limit), level=level, rng_seed=rng_seed
-    )
-    emit(found, json=json, html=html, fail_if=fail_if)
+    columns = Columns(model=model, target=target, score=score, budget=budget, draw=draw, role=role, seconds=seconds,
+                      error=error, lower=lower)  # fmt: skip
+    options: dict[str, Any] = {"constraints": limit or (), "reach": reach or (), "indicators": weigh or (),
+                               "level": level, "rng_seed": rng_seed}  # fmt: skip
+    emit(_assess(source, source_data or [], columns, options), json=json, html=html, fail_if=fail_if)
 
 
-def _limits(given: list[str] | None) -> dict[str, float]:
+def _assess(sources: list[str], source_data: list[str], columns: Any, options: dict[str, Any]) -> Assessment:
+    from assay.assess.reusability import reusability
     from assay.errors import UsageError
+    from assay.ledger import is_run, open_run
+    from assay.ledger.tables import read_table
+    from assay.run.outline import names_a_model, outline
 
-    found: dict[str, float] = {}
-    for text in given or ():
-        name, _, number = text.partition("=")
-        try:
-            found[name] = float(number)
-        except ValueError as error:
-            raise UsageError(f"--limit is NAME=NUMBER, such as parameters=50e6; got {text!r}") from error
-    return found
+    path = Path(sources[0])
+    if all(names_a_model(source) for source in sources) and not path.exists():
+        return outline(sources, constraints=options["constraints"])
+    if len(sources) > 1:
+        raise UsageError(f"one run folder or table at a time, or names of models only; got {', '.join(sources)}")
+    if is_run(path):
+        from assay.run.reuse import assess_reuse
+
+        return assess_reuse(open_run(path), source_data=source_data, **options)
+    if source_data:
+        raise UsageError("--source-data needs the models themselves, and so a run folder; a table has distances in a "
+                         "column named distance")  # fmt: skip
+    return reusability(read_table(path), columns=columns, metric=columns.score, **options)

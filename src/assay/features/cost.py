@@ -74,7 +74,7 @@ def estimate_cost(
     def sample(count: int) -> list[NDArray[np.int_]]:
         return sample_rows(dataset, np.arange(len(dataset)), size, count)
 
-    with _peak_memory() as peak:
+    with peak_memory() as peak:
         start = time.perf_counter()
         choice, run = choose(model, lambda count: [read(rows) for rows in sample(count)], n, request)
         prepared = time.perf_counter() - start
@@ -90,7 +90,7 @@ def estimate_cost(
 
 
 @contextmanager
-def _peak_memory() -> Generator[Callable[[], int]]:
+def peak_memory() -> Generator[Callable[[], int]]:
     """Watch this process's resident memory; the function gives the largest seen."""
     import psutil
 

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assay.assess.reusability.records import BudgetScore, Candidate, Similarity
-from assay.errors import NothingToAssessError
+from assay.assess.reusability.budgets import over_draws
+from assay.assess.reusability.records import BudgetScore, Candidate, Complexity, Moment, Similarity, Training
+from assay.assess.selection.candidates import Candidate as Contender
+from assay.assess.selection.candidates import Run, align
+from assay.assess.selection.replicates import replicate
+from assay.errors import AssayError, NothingToAssessError
 from assay.estimate import Estimate
 from assay.ledger.rows import TrialRow, recipe_labels
 from assay.ledger.run_folder import RunFolder
 from assay.ledger.views import data_labels, fullest, shown_models
+from assay.metrics import METRICS
 from assay.rng import stream
+
+REPLICATES = 2000
+_CHOSEN_BY = {"binary": "accuracy", "multiclass": "accuracy", "multilabel": "f1_micro", "regression": "r2"}
+"""What recipes choose by on validation rows, and so what the scores of their epochs are."""
+_LINEAR = ("probe", "ridge", "finetune", "lora")
+
+Similarities = Mapping[tuple[str, str], Sequence[Similarity]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """One data set of a run."""
+
+    uri: str
+    label: str
+    record: Mapping[str, Any]
+    metric: str
+
+    @property
+    def sign(self) -> float:
+        return 1.0 if METRICS[self.metric].higher_is_better else -1.0
+
+    @property
+    def rows_a_class(self) -> int:
+        """What all training rows are as a label budget."""
+        return max(1, round(self.record["train"] / max(len(self.record["classes"]), 1)))
 
 
 def reuse_candidates(
-    folder: RunFolder, *, level: float, rng_seed: int,
-    similarities: Mapping[tuple[str, str], Sequence[Similarity]] | None = None,
-) -> tuple[list[Candidate], str]:  # fmt: skip
-    """(candidates, the metric's name) of a run.
+    folder: RunFolder, *, level: float, rng_seed: int, similarities: Similarities | None = None
+) -> tuple[list[Candidate], str]:
+    """(candidates, what their scores are) of a run; scores of which lower is better are negated.
 
     Args:
         folder: The run.
@@ -32,66 +64,103 @@ def reuse_candidates(
         NothingToAssessError: when no trial of a model has succeeded.
     """
     rows = [row for row in folder.trials() if row.status == "ok"]
-    shown, labels, recipes = shown_models(folder), data_labels(folder), recipe_labels(rows)
     records = folder.ledger.get("data")
-    groups: dict[tuple[str, str, str], list[TrialRow]] = {}
+    found: list[Candidate] = []
+    metrics: dict[str, float] = {}
+    for uri, label in data_labels(folder).items():
+        target = _Target(uri=uri, label=label, record=records[uri], metric=str(records[uri]["metrics"][0]))
+        mine = [row for row in rows if row.data == uri]
+        made = _of_target(folder, target, mine, rows, level, rng_seed)
+        found += [_near(candidate, model, target, similarities or {}) for candidate, model in made]
+        if made:
+            metrics[target.metric] = target.sign
+    if not found:
+        raise NothingToAssessError(f"{folder.paths.root} holds no trial of a model that has succeeded")
+    words = [name if sign > 0 else f"{name}, negated" for name, sign in metrics.items()]
+    return found, " or ".join(words)
+
+
+def _near(candidate: Candidate, label: str, target: _Target, similarities: Similarities) -> Candidate:
+    return replace(candidate, similarities=similarities.get((label, target.label), ()))
+
+
+def _of_target(
+    folder: RunFolder, target: _Target, rows: Sequence[TrialRow], every: Sequence[TrialRow], level: float, rng_seed: int
+) -> list[tuple[Candidate, str]]:
+    """The candidates of one target, each with its model's label."""
+    shown, recipes = shown_models(folder), recipe_labels(every)
+    several = len({recipes[row.key] for row in every if row.role == "model"}) > 1
+    groups: dict[tuple[str, str], list[TrialRow]] = {}
     for row in rows:
         if row.role == "model":
-            groups.setdefault((row.model, row.data, recipes[row.key]), []).append(row)
-    if not groups:
-        raise NothingToAssessError(f"{folder.paths.root} holds no trial of a model that has succeeded")
-    several = len({recipe for _, _, recipe in groups}) > 1
-    found: list[Candidate] = []
-    for (model, data, recipe), mine in groups.items():
-        metric = str(records[data]["metrics"][0])
-        label, info = str(shown[model]["label"]), shown[model]
-        twins = [
-            row for row in rows
-            if row.role == "twin" and row.data == data and shown[row.model].get("twin_of") == label
-            and (recipes[row.key] == recipe or not any(r.role == "twin" and recipes[r.key] == recipe for r in rows))
-        ]  # fmt: skip
-        free = [row for row in rows if row.data == data and row.role in ("raw", "majority")]
-        full = fullest(mine)
-        found.append(
-            Candidate(
-                model=f"{label} ({recipe})" if several else label, target=labels[data],
-                performance=_performance(folder, full, metric, level, rng_seed), seconds=_mean_seconds(full, level),
-                feature_seconds=_feature_seconds(full), parameters=info.get("parameters"), flops=info.get("flops"),
-                size_bytes=info.get("size_bytes"), width=info.get("width"), throughput=_throughput(folder, model, data),
-                curve=_curve(mine, metric, records[data]), twin_curve=_curve(twins, metric, records[data]),
-                similarities=(similarities or {}).get((label, labels[data]), ()),
-                baselines={row.model: row.scores["test"].get(metric, -np.inf) for row in free},
-            )
+            groups.setdefault((row.model, recipes[row.key]), []).append(row)
+    names = {key: f"{shown[key[0]]['label']} ({key[1]})" if several else str(shown[key[0]]["label"]) for key in groups}
+    replicates = _replicates(folder, target, {names[key]: fullest(mine) for key, mine in groups.items()}, rng_seed)
+    free = [row for row in fullest(rows) if row.role in ("raw", "majority")]
+    found: list[tuple[Candidate, str]] = []
+    for (model, recipe), mine in groups.items():
+        name, label, full = names[model, recipe], str(shown[model]["label"]), fullest(mine)
+        # A twin that was adapted in another way would tell of that way, not of pretraining.
+        twins = [row for row in rows if row.role == "twin" and shown[row.model].get("twin_of") == label
+                 and recipes[row.key] == recipe]  # fmt: skip
+        candidate = Candidate(
+            model=name, target=target.label, replicates=replicates.get(name),
+            performance=_performance(full, target, replicates.get(name), level), seconds=_mean_seconds(full, level),
+            feature_seconds=_feature_seconds(full), complexity=_complexity(folder, model, shown[model], target, full),
+            curve=_curve(mine, target), twin_curve=_curve(twins, target),
+            trainings=[training for row in full if (training := _training(folder, row, target)) is not None],
+            baselines=_mean_scores(free, target),
         )  # fmt: skip
-    return found, str(next(iter(records.values()))["metrics"][0])
+        found.append((candidate, label))
+    return found
 
 
-def _performance(folder: RunFolder, rows: Sequence[TrialRow], metric: str, level: float, rng_seed: int) -> Estimate:
-    """The score with its interval over items, for the first draw and seed; items of other draws are other items."""
-    from assay.metrics import interval
+def _replicates(
+    folder: RunFolder, target: _Target, groups: Mapping[str, Sequence[TrialRow]], rng_seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Name → (b,) scores on other items and other draws, paired over all names; empty where they cannot be paired."""
+    contenders: list[Contender] = []
+    for name, rows in groups.items():
+        found = [(row, folder.predictions(row.key)) for row in rows]
+        runs = [Run(predictions=said, draw=row.draw, seed=row.seed) for row, said in found if said is not None]
+        contenders.append(Contender(model=name, runs=runs))
+    low, high = METRICS[target.metric].range
+    try:
+        drawn = replicate(
+            align(contenders), target.metric, sign=target.sign, bounded=bool(np.isfinite([low, high]).all()),
+            resamples=REPLICATES, rng=stream(rng_seed, "performance", target.uri),
+        )  # fmt: skip
+    except AssayError:
+        return {}
+    return {name: drawn.values[:, i] for i, name in enumerate(drawn.names)}
 
-    first = rows[0]
-    predictions = folder.predictions(first.key)
-    if predictions is None:
-        return Estimate.unknown("performance", "its predictions were not kept")
-    return interval(
-        metric, predictions.target, predictions.labels(), predictions.score, level=level,
-        rng=stream(rng_seed, "performance", first.key),
-    ).renamed("performance")  # fmt: skip
+
+def _performance(
+    rows: Sequence[TrialRow], target: _Target, replicates: NDArray[np.float64] | None, level: float
+) -> Estimate:
+    """The score, meaned over draws and seeds, with an interval over items and draws."""
+    scores = [target.sign * row.scores["test"][target.metric] for row in rows if target.metric in row.scores["test"]]
+    if not scores:
+        return Estimate.unknown("performance", f"{target.metric} has no value for its predictions")
+    if replicates is None:
+        return over_draws(np.array(scores), "performance", level)
+    value, draws = float(np.mean(scores)), len({row.draw for row in rows})
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    others = "other draws of labelled rows" if draws > 1 else "the same labelled rows"
+    return Estimate(
+        name="performance", value=value, low=min(value, float(low)), high=max(value, float(high)), level=level,
+        n=draws, method="items resampled, and t over draws" if draws > 1 else "items resampled",
+        population=f"other items and {others}",
+    )  # fmt: skip
 
 
 def _mean_seconds(rows: Sequence[TrialRow], level: float) -> Estimate:
-    from assay.assess.reusability.budgets import over_draws
-
     seconds = np.array([row.seconds for row in rows if row.seconds is not None])
     if not len(seconds):
         return Estimate.unknown("adaptation_time", "it was not measured", unit="seconds")
     found = over_draws(seconds, "adaptation_time", level)
     low = None if found.low is None else max(0.0, found.low)
-    return Estimate(
-        name=found.name, value=found.value, low=low, high=found.high, level=found.level, n=found.n, unit="seconds",
-        method=found.method, population="the same work on this machine",
-    )  # fmt: skip
+    return replace(found, low=low, unit="seconds", population="the same work on this machine")
 
 
 def _feature_seconds(rows: Sequence[TrialRow]) -> Estimate:
@@ -101,24 +170,57 @@ def _feature_seconds(rows: Sequence[TrialRow]) -> Estimate:
     return Estimate(name="feature_time", value=max(seconds), unit="seconds", method="measured once")
 
 
-def _throughput(folder: RunFolder, model: str, data: str) -> float | None:
-    for record in folder.ledger.get("features").values():
-        if record["model"] == model and record["data"] == data and record.get("computed") and record["seconds"] > 0:
-            return float(record["rows"]) / float(record["seconds"])
-    return None
+def _complexity(
+    folder: RunFolder, model: str, info: Mapping[str, Any], target: _Target, rows: Sequence[TrialRow]
+) -> Complexity:
+    """What the source states, what the recipe trained, and what was measured on this target's items."""
+    facts: dict[str, Any] = {name: info.get(name) for name in ("parameters", "flops", "activations", "width",
+                                                               "size_bytes")}  # fmt: skip
+    head = (int(info.get("width") or 0) + 1) * max(len(target.record["classes"]), 1)
+    trained = max((int(row.provenance.get("chosen", {}).get("trained_parameters", 0)) for row in rows), default=0)
+    if rows[0].method in _LINEAR:
+        facts["trained_parameters"] = trained + head
+    for name, value in folder.ledger.get("speed").get(f"{model}|{target.uri}", {}).items():
+        facts[name] = Estimate.from_dict(value) if isinstance(value, dict) else value
+    return Complexity(**facts)
 
 
-def _curve(rows: Sequence[TrialRow], metric: str, record: Mapping[str, Any]) -> list[BudgetScore]:
-    from assay.metrics import METRICS
-
-    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-    every = max(1, round(record["train"] / max(len(record["classes"]), 1)))
+def _curve(rows: Sequence[TrialRow], target: _Target) -> list[BudgetScore]:
+    """One point a budget and draw, meaned over seeds."""
     found: dict[tuple[int, int], list[float]] = {}
     for row in rows:
-        value = row.scores["test"].get(metric)
+        value = row.scores["test"].get(target.metric)
         if value is not None:
-            budget = every if row.per_class is None else row.per_class
-            found.setdefault((budget, row.draw), []).append(sign * value)
+            budget = target.rows_a_class if row.per_class is None else row.per_class
+            found.setdefault((budget, row.draw), []).append(target.sign * value)
     return [
         BudgetScore(budget=budget, draw=draw, score=float(np.mean(values))) for (budget, draw), values in found.items()
     ]
+
+
+def _training(folder: RunFolder, row: TrialRow, target: _Target) -> Training | None:
+    """The moments of one training: its epochs, or the one at which a head was solved."""
+    moments: list[Moment] = []
+    seconds, steps = 0.0, 0
+    for epoch in row.history:
+        seconds += float(epoch["seconds"])
+        steps += int(epoch.get("steps", 0))
+        if epoch.get("valid_score") is not None:
+            moments.append(Moment(seconds=seconds, epochs=len(moments) + 1, steps=steps or None,
+                                  score=float(epoch["valid_score"])))  # fmt: skip
+    if not moments and row.seconds is not None:
+        said = folder.predictions(row.key, "valid")
+        if said is None or not len(said.ids):
+            return None
+        chosen_by = METRICS[_CHOSEN_BY[str(target.record["task"])]]
+        moments = [Moment(seconds=row.seconds, epochs=1, score=chosen_by(said.target, said.labels(), said.score))]
+    return Training(moments=moments, peak_bytes=row.peak_bytes, joules=row.joules) if moments else None
+
+
+def _mean_scores(rows: Sequence[TrialRow], target: _Target) -> dict[str, float]:
+    """Baseline → its score, meaned over draws."""
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        if target.metric in row.scores["test"]:
+            scores.setdefault(row.model, []).append(target.sign * row.scores["test"][target.metric])
+    return {name: float(np.mean(found)) for name, found in scores.items()}

@@ -51,6 +51,8 @@ class TrialRow:
     feature_seconds: float | None
     """One-time cost of the features that it shares with other trials."""
     peak_bytes: int | None
+    joules: float | None
+    """Energy of the adaptation, where it was measured."""
     device: str | None
     error: str | None
     provenance: Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,11 @@ Measure = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
 def assess_reuse(
-    folder: RunFolder, *, source_data: Sequence[str] = (), constraints: Mapping[str, float] | None = None,
-    level: float = 0.95, rng_seed: int = 0,
-) -> Assessment:  # fmt: skip
+    folder: RunFolder, *, source_data: Sequence[str] = (), level: float = 0.95, rng_seed: int = 0, **options: Any
+) -> Assessment:
     """The reusability of the models of a run; with source data, their nearness to each target under each model.
+
+    `options` are those of `reusability`: constraints, scores to reach, indicators to weigh.
 
     Raises:
         NothingToAssessError: when no trial of a model has succeeded, or no model meets the constraints.
@@ -37,7 +39,7 @@ def assess_reuse(
     """
     near = _similarities(folder, source_data, level, rng_seed) if source_data else None
     candidates, metric = reuse_candidates(folder, level=level, rng_seed=rng_seed, similarities=near)
-    return reusability(candidates, metric=metric, constraints=constraints, level=level, rng_seed=rng_seed)
+    return reusability(candidates, metric=metric, level=level, rng_seed=rng_seed, **options)
 
 
 def compare_sets(

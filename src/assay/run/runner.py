@@ -126,6 +126,8 @@ class Runner:
         provenance: dict[str, Any] = {}
         if model is not None and adapter.needs == "features":
             features, provenance = self._features(model, part, name)
+        if model is not None and first.role == "model":
+            self._speed(model, part)
         self.progress.stage(f"{name} · {part.label} · {first.spec.recipe.method}", len(group))
         jobs = [self._job(trial, features, model if adapter.needs == "network" else None) for trial in group]
         adapted: list[Adapted] = []
@@ -164,6 +166,21 @@ class Runner:
             self.folder.ledger.put("features", key, record)
         provenance = {"features": found.key, "feature_seconds": record["seconds"], "engine": found.choice}
         return found.x(np.arange(len(part.dataset))), provenance
+
+    def _speed(self, model: StudyModel, part: TaskPart) -> None:
+        """Measure once how fast the model is on the items of a part; a model that fails on them stays unmeasured."""
+        from assay.features.speed import measure_speed
+
+        key = f"{model.ref.uri}|{part.dataset.ref.uri}"
+        if key in self.folder.ledger.get("speed"):
+            return
+        self.progress.stage(f"{model.label} · {part.label} · speed")
+        try:
+            self.folder.ledger.put("speed", key, measure_speed(model.load(), part.dataset).record())
+        except AssayError:
+            return
+        finally:
+            model.unload()
 
     def _job(self, trial: PlannedTrial, features: np.ndarray | None, model: StudyModel | None) -> AdaptJob:
         dataset = trial.part.dataset

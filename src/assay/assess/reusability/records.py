@@ -1,9 +1,12 @@
-"""Nouns of the reusability lens: what is known of each model on each target."""
+"""Nouns of the reusability lens: what is known of each model on each target. Scores are such that higher is better."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.estimate import Estimate
 
@@ -18,6 +21,32 @@ class BudgetScore:
     """Which draw of rows; the same number means the same rows for a model and its twin."""
     score: float
     """Higher is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """How far a training had come at one moment."""
+
+    seconds: float
+    """Since the training began, features not counted."""
+    epochs: int
+    """Passes over the training rows by then; 1 for a head that is solved at once."""
+    score: float
+    """On the validation rows."""
+    steps: int | None = None
+    """Steps of the optimizer by then; None where they were not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One training on all labels, moment by moment."""
+
+    moments: Sequence[Moment]
+    """In order of time."""
+    peak_bytes: int | None = None
+    """The most memory it took."""
+    joules: float | None = None
+    """The energy it took; None where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +66,32 @@ class Similarity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Complexity:
+    """What a model weighs and how fast it is; None where it is not known."""
+
+    parameters: int | None = None
+    """All parameters of the part that makes the features."""
+    trained_parameters: int | None = None
+    """Those that the adaptation changed, its head included."""
+    flops: float | None = None
+    """Floating-point operations for one item, a multiply and an add counted as two."""
+    activations: float | None = None
+    """Numbers that convolutions and linear layers put out for one item."""
+    width: int | None = None
+    """Features an item."""
+    size_bytes: int | None = None
+    """Size of the weights on disk."""
+    latency_ms: Estimate | None = None
+    """Time of one item alone on this machine."""
+    throughput: Estimate | None = None
+    """Items a second at the best batch on this machine."""
+    best_batch: int | None = None
+    """The batch that gave it."""
+    peak_bytes: int | None = None
+    """The most memory of the process while its speed was measured, the loaded model included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One model on one target."""
 
@@ -50,21 +105,35 @@ class Candidate:
     """Wall-clock time of one adaptation, features not counted."""
     feature_seconds: Estimate
     """One-time cost of the features."""
-    parameters: int | None = None
-    """Number of parameters."""
-    flops: float | None = None
-    """Floating-point operations an item."""
-    size_bytes: int | None = None
-    """Size of the weights."""
-    width: int | None = None
-    """Number of features."""
-    throughput: float | None = None
-    """Items a second on this machine, as the features were made."""
+    replicates: NDArray[np.float64] | None = None
+    """(b,) scores on other items and draws; the b-th belong together for all models of one target."""
+    complexity: Complexity = field(default_factory=Complexity)
+    """What the model weighs and how fast it is."""
     curve: Sequence[BudgetScore] = ()
     """Scores over label budgets and draws."""
     twin_curve: Sequence[BudgetScore] = ()
     """The same of the untrained twin."""
+    trainings: Sequence[Training] = ()
+    """The trainings on all labels."""
     similarities: Sequence[Similarity] = ()
     """Of the source to the target, where a source was named."""
     baselines: Mapping[str, float] = field(default_factory=dict[str, float])
     """Scores of the free baselines on the same test rows."""
+
+    def indicator(self, name: str) -> Estimate | None:
+        """One of `INDICATORS` with its interval where it has one; None where it is not known."""
+        if name in ("performance", "adaptation_seconds"):
+            found = self.performance if name == "performance" else self.seconds
+            return found if found.known else None
+        if name == "distance":
+            return self.similarities[0].value if self.similarities and self.similarities[0].value.known else None
+        value: Estimate | float | None = getattr(self.complexity, name)
+        if value is None or isinstance(value, Estimate):
+            return value
+        return Estimate(name=name, value=float(value), method="counted")
+
+
+INDICATORS = ("performance", "adaptation_seconds", "latency_ms", "throughput", "flops", "parameters",
+              "activations", "size_bytes", "peak_bytes", "distance")  # fmt: skip
+"""What a choice can weigh; see `Candidate.indicator`."""
+MORE_IS_BETTER = ("performance", "throughput")

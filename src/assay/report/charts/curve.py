@@ -1,6 +1,7 @@
 """Curve: lines over numbers or dates, each with its band, named at its end.
 
-Rows of option `dashed` (a column that is true for a forecast) are drawn dashed and joined to the last solid point.
+Rows of option `dashed` (a column that is true for a forecast) are drawn dashed and joined to the last solid point;
+option `dashed_label` is what the key calls them where they are no forecast.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def lay_out(figure: Figure, limit: int) -> Curve:
     return Curve(_joined(drawn), ends, scale, names,
                  (reading.column_title(figure, "x"), reading.column_title(figure, "y")), x_ends, y_ends, log_y,
                  bool(options.get("points")) or len(drawn) <= 40, rule, str(options.get("rule_label", "")),
-                 (*keys, *_other_keys(drawn, keys)),
+                 (*keys, *_other_keys(drawn, keys, str(options.get("dashed_label", "forecast")))),
                  (*named.notes, *notes))  # fmt: skip
 
 
@@ -180,7 +181,9 @@ def _ends(rows: list[Drawn], ends: tuple[float, float], log: bool, named: readin
 
     Lines that end at different places get none: a label beside the plot would stand far from some of them.
     """
-    last = {row["line"]: row for row in rows if row["y"] is not None and row["c"] != ink("muted")}
+    places = {x: i for i, x in enumerate(dict.fromkeys(row["x"] for row in rows))}
+    ordered = sorted(rows, key=lambda row: (places[row["x"]], not row["dash"]))  # of two ends, the solid one
+    last = {row["line"]: row for row in ordered if row["y"] is not None and row["c"] != ink("muted")}
     if len({row["x"] for row in last.values()}) > 1:
         return []
     to = math.log if log else float
@@ -203,12 +206,12 @@ def _line_keys(found: reading.Levels, rows: list[Drawn]) -> tuple[Key, ...]:
     return tuple(key if key.colour in solid else key._replace(mark="dash") for key in found.entries())
 
 
-def _other_keys(rows: list[Drawn], keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    """The key of bands, and of dashes that continue a solid line."""
+def _other_keys(rows: list[Drawn], keys: tuple[Key, ...], dashes: str) -> tuple[Key, ...]:
+    """The key of bands, and of dashes that belong to a solid line."""
     only = ink("muted") if keys else ink("c1")
     banded = any(row["low"] is not None and row["high"] is not None for row in rows)
     continued = {row["line"] for row in rows if row["dash"]} & {row["line"] for row in rows if not row["dash"]}
     return (
         *((Key("interval", only, "band"),) if banded else ()),
-        *((Key("forecast", only, "dash"),) if continued else ()),
+        *((Key(dashes, only, "dash"),) if continued else ()),
     )

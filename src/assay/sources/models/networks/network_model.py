@@ -124,7 +124,7 @@ def inform(network: Any, inputs: Inputs, facts: Facts, *, example: Batch | None 
         UsageError: The network does not run on what its inputs make, or gives no row of features.
     """
     try:
-        width, flops = measure(network.eval(), inputs.example() if example is None else example)
+        width, flops, activations = measure(network.eval(), inputs.example() if example is None else example)
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         raise UsageError(f"the network does not run on an example of its own input: {error}") from error
     stated = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
@@ -134,6 +134,7 @@ def inform(network: Any, inputs: Inputs, facts: Facts, *, example: Batch | None 
         width=width,
         parameters=parameters_of(network),
         flops=flops,
+        activations=activations,
         preprocessing=inputs.settings,
         **stated,
     )
