@@ -83,7 +83,6 @@ def _assess(source: Path, against: Path | None, given: dict[str, Any], level: fl
         from assay.ledger.views import task_table
 
         table = task_table(open_run(source), given.get("metric"))
-        table.attrs |= {"source": str(source), "options": {"seed": "seed", "n": "n"}}
     else:
         table = read_results(source)
     other = None if against is None else read_results(against)

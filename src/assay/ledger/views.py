@@ -14,6 +14,7 @@ from assay.assess.selection.candidates import Background, Candidate, Run
 from assay.errors import NothingToAssessError
 from assay.ledger.rows import TrialRow, recipe_labels
 from assay.ledger.run_folder import RunFolder
+from assay.metrics import METRICS
 from assay.outcome import Cost
 
 NETWORK_METHODS = ("finetune", "lora")
@@ -73,7 +74,9 @@ def candidates_of(folder: RunFolder, data: str) -> tuple[list[Candidate], Backgr
 
 
 def task_table(folder: RunFolder, metric: str | None = None) -> pd.DataFrame:
-    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `metric`, `n`.
+    """One row a model, task, draw and seed: `model`, `task`, `seed`, `score`, `metric`, `n`, `higher_is_better`.
+
+    `attrs["options"]` holds what the sustainability lens must be told to read it.
 
     Raises:
         NothingToAssessError: when no trial of a model has succeeded.
@@ -94,11 +97,28 @@ def task_table(folder: RunFolder, metric: str | None = None) -> pd.DataFrame:
                 "model": f"{label} ({recipes[row.key]})" if len(set(recipes.values())) > 1 else label,
                 "task": labels.get(row.data, row.data), "seed": f"{row.draw}/{row.seed}", "score": test[name],
                 "metric": name, "n": row.provenance["rows"]["test"],
+                "higher_is_better": METRICS[name].higher_is_better,
             }
         )  # fmt: skip
     if not table:
         raise NothingToAssessError(f"{folder.paths.root} holds no trial of a model that has succeeded")
-    return pd.DataFrame(table)
+    frame = pd.DataFrame(table)
+    frame.attrs |= {"source": str(folder.paths.root), "options": {"seed": "seed", "n": "n"} | _population(folder)}
+    return frame
+
+
+_PARTS = {
+    "class": "other groups of classes of {}", "group": "other groups of {}", "time": "other times of {}",
+    "random": "other random parts of {}",
+}  # fmt: skip
+
+
+def _population(folder: RunFolder) -> dict[str, str]:
+    """What the tasks of a run stand for, where all of them are parts of one data set."""
+    data = [dict(entry) for entry in folder.study().get("data", [])]
+    if len(data) != 1 or not data[0].get("subtasks"):
+        return {}
+    return {"population": _PARTS[data[0]["subtasks"]["by"]].format(data[0].get("label") or data[0]["uri"])}
 
 
 def _candidate(folder: RunFolder, recipe: str, rows: Sequence[TrialRow], info: Mapping[str, Any]) -> Candidate:

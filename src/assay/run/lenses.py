@@ -52,8 +52,7 @@ def sustain(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessmen
     table = task_table(folder)
     if max(len(set(of_model["task"])) for _, of_model in table.groupby("model")) < 2:
         raise NothingToAssessError("no model was run on two tasks, so nothing is known of other tasks")
-    return [sustainability(table, model="model", task="task", score="score", seed="seed", n="n", level=level,
-                           rng=stream(rng_seed, "sustainability"))]  # fmt: skip
+    return [sustainability(table, level=level, rng=stream(rng_seed, "sustainability"), **table.attrs["options"])]
 
 
 def _headline_metric(folder: RunFolder, data: str) -> str:

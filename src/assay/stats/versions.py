@@ -280,9 +280,9 @@ def _tail_limit(values: Scores, *, least_df: float = 1.0) -> float:
     if len(sizes) < 10:
         return 12.9  # Student's t with 3 degrees of freedom, for too few values to know their tail
     middle, outer = np.quantile(sizes, [0.5, 0.9])
-    df = _matched_df(
-        float(outer / middle), least=least_df, most=30.0 if len(sizes) >= 200 else 5.0 if len(sizes) >= 60 else 3.0
-    )
+    # Among few values a single fault reaches the 90 % point, so no tail heavier than 2 is believed of them.
+    least, most = (max(least_df, 2.0), 3.0) if len(sizes) < 60 else (least_df, 30.0 if len(sizes) >= 200 else 5.0)
+    df = _matched_df(float(outer / middle), least=least, most=most)
     scale = middle / float(special.stdtrit(df, 0.75))
     limit = scale * float(special.stdtrit(df, 1 - FALSE_FLAGS / 2))
     if len(sizes) >= 1000:

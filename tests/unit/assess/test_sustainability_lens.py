@@ -326,6 +326,45 @@ def test_two_sources_are_compared_task_by_task():
     assert any("shares no model or no task" in caveat for caveat in nothing.caveats)
 
 
+def test_another_protocol_is_not_compared_whatever_its_scores():
+    """A task measured by another metric in the other source is not comparable; its cells are not judged."""
+    long = _long(_table(m=12)).assign(metric="accuracy", revision="r1")
+    other = long.assign(score=long["score"] / 100)
+    other.loc[other["task"] == "task1", ["metric", "score"]] = ["recall", 0.2]
+    other.loc[3, ["revision", "score"]] = ["r2", 0.1]
+    wide = other.pivot_table(index="model", columns="task", values="score").reset_index()
+
+    found = sustainability(long, against=other)
+    plain = sustainability(long, against=wide)
+
+    rows = {row["task"]: row for row in found.tables["sources"]}
+    assert "metric: recall / accuracy" in rows["task1"]["why"]
+    assert [task for task, row in rows.items() if row["comparable"] is False] == ["task1"]
+    assert [(row["model"], row["kind"]) for row in found.tables["flags"]] == [("m3", "weights changed")]
+    assert any("fractions are read as percent" in caveat for caveat in found.caveats)
+    assert {(row["task"], row["model"]) for row in plain.tables["flags"]} >= {("task1", "m5"), ("task0", "m3")}
+
+
+def test_scores_and_their_mean_stand_side_by_side():
+    """Eᵢ with its interval for every subtask, M for both populations, and a picture of them for one model."""
+    rng = np.random.default_rng(0)
+    long = _long(_table(m=1)).assign(seed=0)
+    long = pd.concat([long.assign(seed=s, score=long["score"] + rng.normal(size=len(long))) for s in range(3)])
+
+    found = sustainability(long, seed="seed", population="other parts of the data")
+
+    scores = [row["score"] for row in found.tables["scores"]]
+    assert np.mean([score.value for score in scores]) == pytest.approx(found.tables["ranking"][0]["mean"].value)
+    assert all(score.low < score.value < score.high for score in scores)
+    assert "for other parts of the data" in found.verdict
+    assert "for these tasks again, with other seeds" in found.verdict
+    picture = next(figure for figure in found.figures if figure.name == "scores")
+    assert len(picture.rows) == len(scores) + 2
+    without = sustainability(_table(m=3)).tables["scores"][0]["score"]
+    assert without.known
+    assert without.low is None
+
+
 def test_one_table_with_an_impossible_score():
     """A score at chance in a single table is unlike the rest, and is still counted and said to be."""
     frame = _table(m=20, gap=0.5)

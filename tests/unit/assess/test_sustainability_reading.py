@@ -291,3 +291,26 @@ def test_fingerprints_are_equal_exactly_when_values_are():
     assert fingerprint({"metric": "acc", "split": "test"}) == fingerprint({"split": "test", "metric": "acc"})
     assert fingerprint({"metric": "acc"}) != fingerprint({"metric": "f1"})
     assert differing({"metric": "acc", "split": None}, {"metric": "f1", "split": "test"}) == ["metric: acc / f1"]
+
+
+def test_direction_is_told_score_by_score():
+    """A task with an accuracy and a perplexity: the column says which of them is better when lower."""
+    rows = [
+        {"model": m, "task": t, "metric": k, "score": v, "higher_is_better": k == "acc"}
+        for m, acc, loss in (("a", 0.8, 3.0), ("b", 0.6, 7.0), ("c", 0.7, 5.0))
+        for t in ("lambada", "arc")
+        for k, v in (("acc", acc), ("perplexity", loss))
+    ]
+    table = pd.DataFrame(rows)
+
+    found = _results(table, metric="acc")
+    other = _results(table, metric="perplexity")
+
+    assert found.higher.tolist() == [True, True]
+    assert not other.higher.any()
+    for results in (found, other):
+        assert np.argsort(-results.oriented[:, 0]).tolist() == [0, 2, 1]
+    assert np.argsort(-found.other_metrics["perplexity"][:, 0]).tolist() == [0, 2, 1]
+    table.loc[0, "higher_is_better"] = False
+    with pytest.raises(DataError, match="higher is better in .* and worse in row 2"):
+        _results(table, metric="acc")

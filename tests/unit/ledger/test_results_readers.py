@@ -47,7 +47,8 @@ def test_harness_documents_become_rows(tmp_path):
     }  # fmt: skip
     row = table[(table["task"] == "arc_easy") & (table["metric"] == "acc")].iloc[0]
     assert (row["score"], row["error"], row["n"], row["n_shot"]) == (0.7, 0.01, 2376, 0)
-    assert table.attrs["options"] == {"lower": ["wikitext"], "error": "error"}
+    assert table.attrs["options"] == {"error": "error"}
+    assert set(table.loc[~table["higher_is_better"], "task"]) == {"wikitext"}
 
 
 def test_a_folder_of_harness_documents_is_one_table(tmp_path):
@@ -111,7 +112,7 @@ def test_helm_tables_become_rows(tmp_path):
     assert found.attrs["reader"] == "HELM"
     assert set(found["task"]) == {"NarrativeQA", "OpenbookQA", "Toxicity"}
     assert len(found) == 5
-    assert found.attrs["options"]["lower"] == ["Toxicity"]
+    assert set(found.loc[~found["higher_is_better"], "task"]) == {"Toxicity"}
     assert found[found["task"] == "NarrativeQA"]["metric"].tolist() == ["F1", "F1"]
 
 

@@ -6,6 +6,7 @@ A table that breaks the second or the fourth is refused with the places; the oth
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from assay.assess.sustainability.fingerprint import differing
 from assay.assess.sustainability.options import Reading
-from assay.assess.sustainability.records import LEVELS, Records, Scores, is_missing
+from assay.assess.sustainability.records import DIRECTION, LEVELS, Records, Scores, is_missing
 from assay.assess.sustainability.scale import check_scale
 from assay.errors import DataError, UnknownNameError
 
@@ -21,8 +22,8 @@ from assay.errors import DataError, UnknownNameError
 def one_metric(given: Records, reading: Reading) -> tuple[Records, dict[str, Scores], tuple[str, ...]]:
     """The records of each task's main metric, the other metrics as (m, t) tables, and what to say about it.
 
-    The main metric is the one asked for, or that of most models on the task. A model that has another one only keeps
-    its record; `comparable` takes it out and says so.
+    The tables of other metrics are turned so that higher is better. The main metric is the one asked for, or that of
+    most models on the task. A model that has another one only keeps its record; `comparable` takes it out and says so.
 
     Raises:
         UnknownNameError: when the metric asked for is nowhere in the table.
@@ -44,9 +45,42 @@ def one_metric(given: Records, reading: Reading) -> tuple[Records, dict[str, Sco
         main |= here & (metric == best)
         chosen.add(str(best))
     doubled = np.isin(given.cell, given.cell[main]) & ~main
-    others = {name: given.keep((metric == name) & (doubled | main)).table() for name in sorted(set(metric[doubled]))}
+    turned = replace(given, score=np.where(directions(given, reading), given.score, -given.score))
+    others = {name: turned.keep((metric == name) & (doubled | main)).table() for name in sorted(set(metric[doubled]))}
     note = f"several metrics: {', '.join(sorted(chosen))} stand for their tasks; --metric takes another one"
     return given.keep(~doubled), others, (note,) if doubled.any() else ()
+
+
+def directions(given: Records, reading: Reading) -> NDArray[np.bool_]:
+    """(N,) whether higher is better, record by record: as its column says, and never on a task named as lower."""
+    told = given.marks.get(DIRECTION)
+    up = np.ones(len(given), dtype=bool) if told is None else np.array([_is_up(mark) for mark in told], dtype=bool)
+    named = np.array([task in reading.lower for task in given.tasks], dtype=bool)
+    return up & ~named[given.task] if len(given) else up
+
+
+def higher_of_tasks(now: Records, reading: Reading) -> NDArray[np.bool_]:
+    """(t,) whether higher is better on each task.
+
+    Raises:
+        DataError: when the scores of a task disagree about it.
+    """
+    up = directions(now, reading)
+    higher = np.array([task not in reading.lower for task in now.tasks], dtype=bool)
+    for task in set(now.task.tolist()):
+        here = np.flatnonzero(now.task == task)
+        if up[here].any() and not up[here].all():
+            yes, no = (next(int(at) for at in here if up[at] == wanted) for wanted in (True, False))
+            raise DataError(
+                f"{now.source or 'the table'}: on task {now.tasks[task]!r} higher is better in {now.place(yes)} and "
+                f"worse in {now.place(no)}; scores of one task have one direction"
+            )
+        higher[task] = up[here[0]]
+    return higher
+
+
+def _is_up(mark: Any) -> bool:
+    return is_missing(mark) or str(mark).strip().casefold() not in ("false", "0", "0.0", "no")
 
 
 def no_doubles(given: Records) -> None:
@@ -103,8 +137,8 @@ def comparable(given: Records) -> tuple[Records, tuple[dict[str, Any], ...]]:
     return given.keep(keep), tuple(flags)
 
 
-def scales_agree(now: Records, table: Scores, reading: Reading) -> None:
-    """Refuse a table in which fractions and percent are mixed.
+def scales_agree(now: Records, table: Scores, *, within_tasks: bool) -> None:
+    """Refuse a table in which fractions and percent are mixed, or only tasks that mix them where all are standardised.
 
     Raises:
         DataError: naming cells and their places.
@@ -115,8 +149,6 @@ def scales_agree(now: Records, table: Scores, reading: Reading) -> None:
         return f"model {now.models[model]!r} ({now.place(int(rows[0]))})"
 
     try:
-        # Tasks of both directions are standardised anyway, so only what lies within a task must agree.
-        mixed = 0 < len(reading.lower) < len(now.tasks)
-        check_scale(table, now.tasks, where, within_tasks=reading.standardise or mixed)
+        check_scale(table, now.tasks, where, within_tasks=within_tasks)
     except DataError as error:
         raise DataError(f"{now.source or 'the table'}: {error}") from None

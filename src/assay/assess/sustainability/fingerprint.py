@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.assess.sustainability.records import is_missing
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.assess.sustainability.records import Column, is_missing
 from assay.canon import key_of
 
 WEIGHTS = ("weights", "revision", "model_revision", "checkpoint", "digest", "sha")
@@ -17,6 +20,7 @@ PROTOCOL = (
     "dataset_revision", "shots", "n_shot", "num_fewshot", "prompt", "template", "averaging", "subset",
 )  # fmt: skip
 NUMERICS = ("device", "dtype", "precision", "batch_size", "library", "library_version", "engine")
+CAUSES = {"weights": "other weights", "protocol": "another protocol", "numerics": "other numerics"}
 
 
 def parts_of(columns: Sequence[str], extra: Sequence[str]) -> dict[str, list[str]]:
@@ -42,3 +46,34 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
             continue
         told.append(f"{name}: {a} / {b}")
     return told
+
+
+def changed(
+    parts: Mapping[str, Sequence[str]], before: Mapping[str, Column], after: Mapping[str, Column],
+    present: NDArray[np.bool_], names: tuple[Sequence[str], Sequence[str]], time: str | None,
+) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:  # fmt: skip
+    """Cells whose weights or protocol differ between two tables, as rows of `flags`, and which cells stay comparable.
+
+    Args:
+        parts: Part of the fingerprint → its columns; `numerics` are no reason not to compare and are passed over.
+        before: Column → (m, t) values of the earlier table.
+        after: The same of the later one.
+        present: (m, t) which cells the later one has.
+        names: Models and tasks.
+        time: What the later table is called.
+    """
+    comparable = np.ones(present.shape, dtype=bool)
+    flags: list[dict[str, Any]] = []
+    for part, columns in parts.items():
+        shared = [name for name in columns if name in before and name in after]
+        if part == "numerics" or not shared:
+            continue
+        for model, task in np.argwhere(present):
+            told = differing({name: before[name][model, task] for name in shared},
+                             {name: after[name][model, task] for name in shared})  # fmt: skip
+            if told:
+                comparable[model, task] = False
+                kind = "weights changed" if part == "weights" else "not comparable"
+                flags.append({"model": names[0][model], "task": names[1][task], "time": time, "kind": kind,
+                              "size": None, "why": f"{CAUSES[part]}: {'; '.join(told)}"})  # fmt: skip
+    return flags, comparable

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.assess.sustainability.fingerprint import differing
+from assay.assess.sustainability.fingerprint import changed
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results, Version
+from assay.assess.sustainability.sources import Sources, compare_sources
 from assay.estimate import Estimate
 from assay.finding import Finding
 from assay.stats.aggregates import mean
 from assay.stats.agreement import kendall_tau_b
 from assay.stats.versions import Flag, compare_versions, implausible_scores
 
-FAULTS = ("fault", "columns swapped", "task changed", "impossible", "unlike the rest")
-CAUSES = {"weights": "other weights", "protocol": "another protocol", "numerics": "other numerics"}
+FAULTS = ("fault", "columns swapped", "task changed", "impossible")
+"""Kinds of flags that count as faults; a score unlike the rest may be odd and right."""
 
 
 def history(results: Results, against: Results | None = None) -> Part:
@@ -32,26 +33,27 @@ def history(results: Results, against: Results | None = None) -> Part:
     found: list[Finding] = []
     versions, steps = _compared(results)
     flags += versions
-    caveats: list[str] = []
-    sources: list[dict[str, Any]] = []
-    if against is not None:
-        rows, sources, caveats = _against(results, against)
-        flags += rows
+    sources = Sources() if against is None else compare_sources(results, against)
+    flags += sources.flags
+    caveats = list(sources.caveats)
     if not results.versions and against is None:
         flags += [_row(results, flag, None) for flag in implausible_scores(results.scores)]
     flags = _once(flags)
-    found += _findings(flags, sources, compared=bool(steps) or against is not None)
+    found += _findings(flags, sources.rows, compared=bool(steps) or against is not None)
     faults = sum(row["kind"] in FAULTS for row in flags)
-    if faults:
-        caveats.append(f"{counted(faults, 'score')} that may be wrong {'is' if faults == 1 else 'are'} listed in flags "
-                       "and still counted; correct them in the table, or leave out what cannot be right")  # fmt: skip
+    doubtful = faults + sum(row["kind"] == "unlike the rest" for row in flags)
+    if doubtful:
+        caveats.append(
+            f"{counted(doubtful, 'score')} that may be wrong {'is' if doubtful == 1 else 'are'} listed in flags and "
+            "still counted; correct them in the table, or leave out what cannot be right"
+        )  # fmt: skip
     method = "changes beyond honest noise" if steps or against else "distance from the rest"
     count = Estimate(name="flagged_faults", value=faults, n=int(results.present.sum()), unit="cells", method=method)
     tables: dict[str, Sequence[dict[str, Any]]] = {"flags": flags}
     if steps:
         tables["versions"] = steps
-    if sources:
-        tables["sources"] = sources
+    if sources.rows:
+        tables["sources"] = sources.rows
     return Part(tables=tables, findings=tuple(found), estimates=(count,), caveats=tuple(caveats))
 
 
@@ -65,7 +67,8 @@ def _compared(results: Results) -> tuple[list[dict[str, Any]], list[dict[str, An
     previous: Version | None = None
     for version in results.versions:
         if previous is not None:
-            causes, comparable = _causes(results, marks, version)
+            causes, comparable = changed(results.parts, marks, version.marks, np.isfinite(version.scores),
+                                         (results.models, results.tasks), version.label)  # fmt: skip
             comparison = compare_versions(np.where(comparable, last, np.nan), version.scores,
                                           resolution=_resolution(results, last), tasks=results.tasks)  # fmt: skip
             flags += causes
@@ -77,58 +80,6 @@ def _compared(results: Results) -> tuple[list[dict[str, Any]], list[dict[str, An
         marks = {name: np.where(here, mark, marks.get(name, mark)) for name, mark in version.marks.items()}
         previous = version
     return flags, steps
-
-
-def _causes(
-    results: Results, before: dict[str, NDArray[np.object_]], version: Version
-) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:  # fmt: skip
-    """Cells whose fingerprint changed, as flags, and which cells may be compared as honest re-runs."""
-    comparable = np.ones(version.scores.shape, dtype=bool)
-    flags: list[dict[str, Any]] = []
-    for part, names in results.parts.items():
-        if part == "numerics" or not names:
-            continue
-        kind = "weights changed" if part == "weights" else "not comparable"
-        for model, task in np.argwhere(np.isfinite(version.scores)):
-            told = differing({name: before[name][model, task] for name in names if name in before},
-                             {name: version.marks[name][model, task] for name in names})  # fmt: skip
-            if told:
-                comparable[model, task] = False
-                flags.append({"model": results.models[model], "task": results.tasks[task], "time": version.label,
-                              "kind": kind, "size": None, "why": f"{CAUSES[part]}: {'; '.join(told)}"})  # fmt: skip
-    return flags, comparable
-
-
-def _against(
-    results: Results, other: Results
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:  # fmt: skip
-    """Flags, the agreement of two sources task by task, and what cannot be compared."""
-    models = [name for name in results.models if name in other.models]
-    tasks = [name for name in results.tasks if name in other.tasks]
-    label = other.source or "the other table"
-    if len(models) < 1 or len(tasks) < 1:
-        return [], [], [f"{label} shares no model or no task with this table, so nothing is compared"]
-    mine, theirs = (
-        source.scores[np.ix_([source.models.index(m) for m in models], [source.tasks.index(t) for t in tasks])]
-        for source in (results, other)
-    )
-    caveats = [f"compared with {label} on {counted(len(models), 'model')} and {counted(len(tasks), 'task')}"]
-    if results.metrics and other.metrics and set(results.metrics) != set(other.metrics):
-        caveats.append(f"not comparable: metric {listed(results.metrics)} here, {listed(other.metrics)} there")
-    unequal = results.unit != other.unit
-    if unequal:
-        caveats.append(f"not comparable: unit {results.unit or 'unknown'} here, {other.unit or 'unknown'} there")
-    comparison = compare_versions(theirs, mine, tasks=tasks)
-    sources = [
-        {"task": task, "models": a.n, "bias": a.bias, "low": a.low, "high": a.high, "concordance": a.concordance,
-         "tau": a.tau, "comparable": None if a.comparable is None else a.comparable and not unequal}
-        for task, a in zip(tasks, comparison.agreement, strict=True)
-    ]  # fmt: skip
-    flags = [
-        {"model": models[flag.model], "task": tasks[flag.task], "time": None if flag.later else label,
-         "kind": flag.kind, "size": flag.size, "why": flag.why} for flag in comparison.flags
-    ]  # fmt: skip
-    return flags, sources, caveats
 
 
 def _resolution(results: Results, scores: NDArray[np.float64]) -> NDArray[np.float64] | float:
@@ -185,16 +136,17 @@ def _findings(flags: list[dict[str, Any]], sources: list[dict[str, Any]], *, com
             where = [f"{row['model']} on {row['task']}{' in ' + row['time'] if row['time'] else ''}" for row in rows]
             tasks = sorted({row["task"] for row in rows})
             shown = listed(where) if len(rows) <= 4 else f"{counted(len(rows), 'cell')} of {listed(tasks)}"
-            found.append(finding(f"{words.capitalize()}: {shown}.", verdict="yes", evidence="table flags",
+            verdict = "yes" if kind in FAULTS else "undetermined"
+            found.append(finding(f"{words.capitalize()}: {shown}.", verdict=verdict, evidence="table flags",
                                  subjects=tuple(dict.fromkeys(row["model"] for row in rows))[:20]))  # fmt: skip
     beyond = by_kind.get("beyond noise", [])
     if beyond:
         found.append(finding(f"{counted(len(beyond), 'score')} changed by more than honest noise.", verdict="yes",
                              evidence="table flags"))  # fmt: skip
     elif compared and not any(kind in by_kind for kind in FAULTS):
-        found.append(finding("No score changed by more than honest noise.", verdict="no", evidence="table flags"))
+        found.append(finding("No score changed by more than honest noise.", verdict="yes", evidence="table flags"))
     poor = [row["task"] for row in sources if row["comparable"] is False]
     if poor:
         found.append(finding(f"Not comparable between the two sources: {listed(poor, 6)}.", verdict="yes",
-                             method="Lin's concordance below 0.9"))  # fmt: skip
+                             method="another protocol, or Lin's concordance below 0.9"))  # fmt: skip
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -12,13 +13,14 @@ from assay.assess.sustainability.limits import limits
 from assay.assess.sustainability.needs import needs
 from assay.assess.sustainability.options import Goals, Options, Reading, split_options
 from assay.assess.sustainability.part import Part, amount, counted
-from assay.assess.sustainability.reading import read_records
+from assay.assess.sustainability.reading import read_records, reading_of_other
 from assay.assess.sustainability.results import Results, results_of
 from assay.assess.sustainability.robustness import robustness
 from assay.assess.sustainability.standing import Standing, standing
+from assay.assess.sustainability.subtasks import subtasks
 from assay.canon import array_digest, key_of
 from assay.cube import ScoreCube
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_number
 from assay.finding import Assessment
 from assay.rng import stream
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Will this conclusion hold on other tasks, on these tasks again, and later?"
 SHOWN_TABLES = (
-    "ranking", "pairs", "reliability", "needed", "stability", "flags", "aggregates", "aggregate_agreement",
+    "ranking", "scores", "pairs", "reliability", "needed", "stability", "flags", "aggregates", "aggregate_agreement",
     "components", "versions", "sources", "tasks", "limits", "cells",
 )  # fmt: skip
 
@@ -44,7 +46,7 @@ def sustainability(
     Args:
         table: Long (one row a score; `model=`, `task=`, `score=` name its columns), wide (one row a model, one column
             a task; `index=` names the column of models), or a cube with axes `model`, `task` and perhaps `seed`.
-        against: Another source of the same table, to compare with; read in the same way.
+        against: Another source of the same table, to compare with; read in the same way as far as it has the columns.
         level: Confidence level.
         rng: Draws all random numbers; None for a fixed stream.
         **options: How the table is to be read (the fields of `Reading`) and what is to be told apart (those of
@@ -70,7 +72,7 @@ def sustainability(
     started = time.perf_counter()
     reading, goals = split_options(options)
     results = results_of(read_records(table, reading), reading)
-    other = None if against is None else results_of(read_records(against, reading), reading)
+    other = None if against is None else _read_other(against, reading)
     draws = rng if rng is not None else stream(0, "sustainability")
     stand, parts = _parts(results, reading, goals, other, level, draws)
     findings = tuple(found for part in parts for found in part.findings)
@@ -86,12 +88,19 @@ def sustainability(
     )  # fmt: skip
 
 
+def _read_other(against: pd.DataFrame, reading: Reading) -> Results:
+    own = reading_of_other(against, reading)
+    return results_of(read_records(against, own), own)
+
+
 def _parts(
     results: Results, reading: Reading, goals: Goals, other: Results | None, level: float, rng: np.random.Generator
 ) -> tuple[Standing, list[Part]]:  # fmt: skip
     stand = standing(results, reading, goals, level=level, rng=rng)
+    first = stand.part.tables["ranking"][0]
     return stand, [
         stand.part,
+        subtasks(results, stand.errors, (first["mean"], first["mean_again"]), level=level),
         needs(results, reading, goals, stand.order, stand.errors, level=level),
         robustness(results, stand.order, rng=rng),
         history(results, other),
@@ -101,8 +110,8 @@ def _parts(
 
 def _verdict(results: Results, stand: Standing, estimates: tuple[Estimate, ...]) -> str:
     if len(results.models) < 2:
-        row, where = next(iter(stand.part.tables["ranking"])), counted(len(results.tasks), "task")
-        return f"{row['model']} scores {row['mean']} on average over {where}; one model has no rank."
+        row = stand.part.tables["ranking"][0]
+        return f"{_mean_in_words(row, counted(len(results.tasks), 'task'))}; one model has no rank."
     first = next(iter(stand.part.findings)).claim
     known = {estimate.name: estimate for estimate in estimates}
     g, effect = known.get("generalizability"), known.get("detectable_effect")
@@ -112,6 +121,18 @@ def _verdict(results: Results, stand: Standing, estimates: tuple[Estimate, ...])
     if effect is not None and effect.value is not None:
         more += f"; differences below {amount(effect.value, results.unit)} are likely to be missed"
     return f"{first}{more}."
+
+
+def _mean_in_words(row: Mapping[str, Any], where: str) -> str:
+    """M of one model for both populations, in words."""
+    wide, again = row["mean"], row["mean_again"]
+    words = [
+        f"{show_number(mean.low)} to {show_number(mean.high)} for {mean.population}"
+        for mean in (wide, again) if mean.width is not None
+    ]  # fmt: skip
+    unit = f" {wide.unit}" if wide.unit not in ("", "fraction") else ""
+    ends = f", {' and '.join(words)}" if words else ""
+    return f"The mean of {row['model']} over {where} is {show_number(wide.value)}{unit}{ends}"
 
 
 def _inputs(results: Results, reading: Reading, goals: Goals, level: float) -> dict[str, Any]:

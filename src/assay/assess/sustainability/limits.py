@@ -11,6 +11,7 @@ from assay.assess.sustainability.fingerprint import fingerprint
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results
 from assay.finding import Finding
+from assay.stats.means import BOOTSTRAP_FROM
 from assay.stats.rank_sets import fewest_units
 from assay.stats.schemes import schemes
 
@@ -96,6 +97,11 @@ def _caveats(results: Results) -> list[str]:
         first = cells[0]
         used = "left missing" if first.used is None else f"read as {first.used:g}"
         told.append(f"{counted(count, 'cell')}: {kind}; the first in {first.place}: {first.text!r}, {used}")
+    if 1 < len(results.tasks) < BOOTSTRAP_FROM:
+        told.append(
+            f"with fewer than {BOOTSTRAP_FROM} tasks the interval of a mean is Student's t: right for scores that lie "
+            "evenly around their mean, too narrow (87 to 91 % for 95) for very skewed ones such as losses"
+        )  # fmt: skip
     if len(results.models) > 1:
         told += _idle_tasks(results)
     return told

@@ -36,6 +36,8 @@ from assay.stats.reliability import dependability, generalizability, predicted_r
 from assay.stats.task_errors import TaskErrors
 
 TARGETS = (0.8, 0.9, 0.95)
+ENOUGH = 0.8
+"""The reliability from which a ranking counts as reliable."""
 AGAIN = "these tasks again"
 
 
@@ -226,9 +228,9 @@ def _findings(
     ends = "" if g.low is None or g.high is None else f" ({g.low:.2f} to {g.high:.2f})"
     found = [
         finding(
-            f"Reliability of the ranking over {counted(now, 'task')} is {g.value:.2f}{ends}{predicted_words}.",
-            verdict=_enough(g), estimates=(g, predicted), margin=g.value - 0.8,
-            method="generalizability of the mean, 0.8 counts as enough",
+            f"The ranking over {counted(now, 'task')} {_reliable(g)}: {g.value:.2f}{ends}{predicted_words}.",
+            verdict=_enough(g), estimates=(g, predicted), margin=g.value - ENOUGH,
+            method=f"generalizability of the mean, {ENOUGH:g} counts as enough",
         )
     ]  # fmt: skip
     found += [_of_top(scope, now) for scope in scopes[1:] if scope.components.model.known]
@@ -245,16 +247,20 @@ def _findings(
             f"{counted(now, 'task')} can show a difference of {amount(smallest, results.unit)} between two models; one "
             f"of {amount(delta, results.unit)} takes {word} tasks, and with those at hand two such models come out in "
             f"the right order with a chance of {chance_of_right_order(delta, whole, now):.0%}.",
-            verdict="yes" if smallest <= delta else "no", estimates=(estimates[-1],), method=method,
+            verdict="yes", estimates=(estimates[-1],), method=method,
         ))  # fmt: skip
     return found, estimates
 
 
 def _enough(g: Estimate) -> Verdict:
-    """Whether a reliability is above 0.8 with all of its interval."""
+    """Whether a reliability is on one side of 0.8 with all of its interval, so that what is said of it holds."""
     assert g.value is not None
     low, high = (g.value if end is None else end for end in (g.low, g.high))
-    return "yes" if low >= 0.8 else "no" if high < 0.8 else "undetermined"
+    return "yes" if low >= ENOUGH or high < ENOUGH else "undetermined"
+
+
+def _reliable(g: Estimate) -> str:
+    return "is reliable" if g.value is not None and g.value >= ENOUGH else "is not reliable enough"
 
 
 def _of_top(scope: Scope, now: int) -> Finding:
@@ -263,7 +269,7 @@ def _of_top(scope: Scope, now: int) -> Finding:
     tasks = tasks_for(scope.components, 0.9)
     more = f"; 0.9 would take {counted(tasks, 'task')}" if tasks else "; they show no real difference to each other"
     return finding(
-        f"Among the {scope.name} it is {g.value:.2f} over {counted(now, 'task')}{more}.", estimates=(g,),
+        f"Among the {scope.name} it {_reliable(g)}: {g.value:.2f} over {counted(now, 'task')}{more}.", estimates=(g,),
         verdict=_enough(g),
         caveats=("the best were chosen on the same scores, which makes them look more alike on them",),
     )  # fmt: skip

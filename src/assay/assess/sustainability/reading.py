@@ -6,7 +6,8 @@ kept for the report with their place. This is the only file of the lens that kno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from assay.assess.sustainability.cells import OddCell, numbers_of
 from assay.assess.sustainability.fingerprint import parts_of
 from assay.assess.sustainability.options import Reading
-from assay.assess.sustainability.records import LEVELS, Column, Records, Scores, coded
+from assay.assess.sustainability.records import DIRECTION, LEVELS, Column, Records, Scores, coded
 from assay.assess.sustainability.scale import aggregate_columns
 from assay.cube import ScoreCube
 from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
@@ -49,6 +50,25 @@ def read_records(table: pd.DataFrame | ScoreCube, reading: Reading) -> Records:
     if reading.index is None and (named or {"model", "task", "score"} <= names):
         return _from_long(table, reading)
     return _from_wide(table, reading)
+
+
+def reading_of_other(table: pd.DataFrame | ScoreCube, reading: Reading) -> Reading:
+    """The same reading for another source, as far as that source has the columns, tasks and metric that it names."""
+    if isinstance(table, ScoreCube):
+        return replace(reading, only=(), drop=(), lower=[name for name in reading.lower if name in table.names("task")])
+    columns = {str(name) for name in table.columns}
+    asked = {name: getattr(reading, name) for name in ("model", "task", "score", "index", "n", "error", *LEVELS)}
+    named = {name: value if value in columns else None for name, value in asked.items()}
+    given = {name: value for name, value in table.attrs.get("options", {}).items() if name in named}
+    tasks, metric = named["task"] or "task", reading.metric
+    known = columns | ({str(name) for name in _objects(table, tasks)} if tasks in columns else set())
+    if metric is not None and ("metric" not in columns or metric not in set(map(str, _objects(table, "metric")))):
+        metric = None
+    return replace(
+        reading, **{**named, **given}, metric=metric,
+        **{name: [value for value in getattr(reading, name) if value in known] for name in ("only", "drop", "lower")},
+        fingerprint=[name for name in reading.fingerprint if name in columns],
+    )  # fmt: skip
 
 
 def _from_cube(cube: ScoreCube) -> Records:
@@ -86,7 +106,7 @@ def _from_long(table: pd.DataFrame, reading: Reading) -> Records:
         levels={key: _objects(table, names[key]) for key in LEVELS if key in names},
         sizes=_sizes(table, names["n"]) if "n" in names else None,
         errors=numbers_of(table, names["error"], "refuse")[0] if "error" in names else None,
-        marks={name: _objects(table, name) for group in parts.values() for name in group}, parts=parts,
+        marks={name: _objects(table, name) for name in _beside(table, parts)}, parts=parts,
         odd=tuple(odd), notes=_left_out(set(tasks) - keep), source=_source(table),
     )  # fmt: skip
     return records.keep(np.array([tasks[at] in keep for at in task], dtype=bool))
@@ -171,6 +191,12 @@ def _wanted(known: Sequence[str], reading: Reading) -> set[str]:
             if name not in known:
                 raise UnknownNameError("task", name, known, where=option)
     return {name for name in (reading.only or known) if name not in reading.drop}
+
+
+def _beside(table: pd.DataFrame, parts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Columns that travel with every score: the parts of the fingerprint, and its direction."""
+    direction = [DIRECTION] if DIRECTION in table.columns else []
+    return [name for group in parts.values() for name in group] + direction
 
 
 def _left_out(names: set[str]) -> tuple[str, ...]:

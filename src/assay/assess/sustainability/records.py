@@ -16,6 +16,8 @@ Column = NDArray[np.object_]
 
 LEVELS = ("seed", "item", "time")
 """Columns that tell several scores of one model on one task apart."""
+DIRECTION = "higher_is_better"
+"""Column of a long table that says, score by score, whether higher is better; optional."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assess.sustainability.cells import OddCell
-from assay.assess.sustainability.checks import comparable, no_doubles, one_metric, scales_agree
+from assay.assess.sustainability.checks import comparable, higher_of_tasks, no_doubles, one_metric, scales_agree
 from assay.assess.sustainability.options import Reading
 from assay.assess.sustainability.records import Column, Records, Scores, coded, is_missing
 from assay.assess.sustainability.scale import unit_of
@@ -55,13 +55,15 @@ class Results:
     metrics: tuple[str, ...] = ()
     """Which metrics the scores are, where the table says."""
     other_metrics: Mapping[str, Scores] = field(default_factory=dict[str, Scores])
-    """Further metrics of the same cells."""
+    """Further metrics of the same cells, turned so that higher is better."""
     versions: tuple[Version, ...] = ()
     """All versions in order; empty when there is one."""
     parts: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Which columns of the fingerprint belong to `weights`, `protocol` and `numerics`."""
     protocols: tuple[Mapping[str, Any], ...] = ()
     """(t,) the protocol that all scores of a task share."""
+    marks: Mapping[str, Column] = field(default_factory=dict[str, Column])
+    """Column of the fingerprint → (m, t) values of the latest scores, None where absent."""
     incomparable: tuple[dict[str, Any], ...] = ()
     """Cells left out because metric, split or protocol differ from the rest of their task, as rows of `flags`."""
     odd: tuple[OddCell, ...] = ()
@@ -112,15 +114,16 @@ def results_of(records: Records, reading: Reading) -> Results:
     no_doubles(given)
     given, incomparable = comparable(given)
     versions, now = _versions(given)
-    table = now.table()
+    table, higher = now.table(), higher_of_tasks(now, reading)
     if not reading.as_is:
-        scales_agree(now, table, reading)
+        # Tasks of both directions are standardised anyway, so only what lies within a task must agree.
+        scales_agree(now, table, within_tasks=reading.standardise or bool(higher.any() and not higher.all()))
     rows: NDArray[np.bool_] = np.asarray(np.isfinite(table).any(axis=1))
     columns: NDArray[np.bool_] = np.asarray(np.isfinite(table).any(axis=0))
     cut = np.ix_(rows, columns)
     results = Results(
         models=_picked(records.models, rows), tasks=_picked(records.tasks, columns), scores=table[cut],
-        higher=np.array([task not in reading.lower for task in records.tasks])[columns], unit=unit_of(table),
+        higher=higher[columns], unit=unit_of(table),
         runs=_runs(now, cut), items=_items(now, rows, columns),
         sizes=None if now.sizes is None else now.table(now.sizes)[cut],
         errors=None if now.errors is None else now.table(now.errors)[cut],
@@ -130,7 +133,9 @@ def results_of(records: Records, reading: Reading) -> Results:
             Version(label=v.label, scores=v.scores[cut], marks={k: mark[cut] for k, mark in v.marks.items()})
             for v in versions
         ),
-        parts=records.parts, protocols=_protocols(now, columns), incomparable=incomparable, odd=records.odd,
+        parts=records.parts, protocols=_protocols(now, columns),
+        marks={name: _marks(now, values)[cut] for name, values in now.marks.items()}, incomparable=incomparable,
+        odd=records.odd,
         notes=records.notes + metric_notes + _without_scores(records, rows, columns), rows=len(records),
         source=records.source,
     )  # fmt: skip

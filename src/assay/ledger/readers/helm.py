@@ -21,7 +21,6 @@ def read_document(document: Any, _path: Path) -> pd.DataFrame:
     table = _tables(document)[0]
     header = table["header"]
     rows: list[dict[str, Any]] = []
-    lower: set[str] = set()
     for cells in table["rows"]:
         model = str(cells[0].get("value"))
         for head, cell in zip(header[1:], cells[1:], strict=False):
@@ -29,11 +28,10 @@ def read_document(document: Any, _path: Path) -> pd.DataFrame:
             value = cell.get("value")
             if name.casefold() in _AGGREGATES or not isinstance(value, (int, float)):
                 continue
-            rows.append({"model": model, "task": name, "score": float(value), "metric": metric})
-            if head.get("lower_is_better") is True:
-                lower.add(name)
+            rows.append({"model": model, "task": name, "score": float(value), "metric": metric,
+                         "higher_is_better": head.get("lower_is_better") is not True})  # fmt: skip
     frame = pd.DataFrame(rows)
-    frame.attrs["options"] = {"lower": sorted(lower)}
+    frame.attrs["options"] = {}
     return frame
 
 

@@ -25,7 +25,6 @@ def read_document(document: dict[str, Any], path: Path) -> pd.DataFrame:
     higher = document.get("higher_is_better") or {}
     model = _model(document, path)
     rows: list[dict[str, Any]] = []
-    lower: set[str] = set()
     for task, values in document["results"].items():
         if task in groups:
             continue
@@ -35,10 +34,9 @@ def read_document(document: dict[str, Any], path: Path) -> pd.DataFrame:
                 continue
             rows.append(_row(document, model, task, metric, variant, values))
             rows[-1]["score"] = float(value)
-            if (higher.get(task) or {}).get(metric) is False:
-                lower.add(task)
+            rows[-1]["higher_is_better"] = (higher.get(task) or {}).get(metric) is not False
     frame = pd.DataFrame(rows)
-    frame.attrs["options"] = {"lower": sorted(lower)} | ({"error": "error"} if _all_errors(rows) else {})
+    frame.attrs["options"] = {"error": "error"} if _all_errors(rows) else {}
     return frame
 
 

@@ -2,7 +2,7 @@
 
 What a file or folder is follows from its contents. The long table has columns `model`, `task`, `score` and, where the
 tool says, `metric`, `n`, `error`, `split`, `revision`, `harness_version` and others; `attrs["options"]` holds what the
-sustainability lens must be told to read it, such as which tasks are better when lower.
+sustainability lens must be told to read it, such as which column holds the standard errors.
 """
 
 from __future__ import annotations
@@ -65,11 +65,7 @@ def _folder(path: Path) -> pd.DataFrame:
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    options: dict[str, Any] = {}
-    for frame in frames:
-        for name, value in frame.attrs["options"].items():
-            kept = options.get(name)
-            options[name] = sorted({*kept, *value}) if isinstance(kept, list) else value
+    options: dict[str, Any] = {name: value for frame in frames for name, value in frame.attrs["options"].items()}
     columns = list(dict.fromkeys(name for frame in frames for name in frame.columns))
     whole = pd.DataFrame([row for frame in frames for row in frame.to_dict("records")], columns=columns)
     whole.attrs["options"] = options
