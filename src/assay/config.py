@@ -54,12 +54,24 @@ def _seed_list(value: Any) -> Any:
 class SplitSpec(_Strict):
     """How rows become training, validation and test rows; the same for all models."""
 
-    scheme: Literal["auto", "given", "stratified", "grouped", "time", "kfold", "leave_one_out", "bootstrap"] = Field(
-        default="auto", description="auto: as the data publish it, else grouped if groups are named, else stratified."
+    scheme: Literal[
+        "auto", "given", "stratified", "grouped", "time", "forward", "kfold", "leave_one_out", "bootstrap"
+    ] = Field(
+        default="auto",
+        description="auto: as the data publish it, else grouped if groups are named, else stratified. forward: learn "
+        "before the origin, be tested on some rows of that time and on all later ones.",
     )
     test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows to test on.")
     valid: float = Field(default=0.2, ge=0, lt=1, description="Share of the other rows to choose settings on.")
     folds: int = Field(default=5, ge=2, description="Number of folds, for kfold.")
+    origin: str | None = Field(
+        default=None, description="For forward: the first moment to test on, a date; after half of the rows by default."
+    )
+    window: str | None = Field(default=None, description="For forward: month, week, 14d, 500 (rows).")
+    refit: Literal["never", "growing", "sliding"] = Field(
+        default="never",
+        description="For forward: fit anew at each window, on all earlier rows or on as many as at first.",
+    )
 
 
 class ModelSpec(_Strict):

@@ -44,9 +44,11 @@ class Predictions:
     """(n,) predicted class codes or values, or (n, c) for multilabel."""
     score: NDArray[np.float64] | None = None
     """(n, c) predicted probabilities; None where the method gives none."""
+    times: NDArray[np.datetime64] | None = None
+    """(n,) when each item arose, in UTC; None for data without times."""
 
     def __post_init__(self) -> None:
-        for name in ("target", "label", "score"):
+        for name in ("target", "label", "score", "times"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.ids):
                 raise ShapeError(f"predictions: {name} has {len(column)} rows, ids have {len(self.ids)}")

@@ -1,4 +1,4 @@
-"""`assay durability LOG`: how long a model lasts, how fast it fades, and why."""
+"""`assay durability LOG|RUN`: how long a model lasts, how fast it fades, and why."""
 
 from __future__ import annotations
 
@@ -81,6 +81,12 @@ def command(
             "--watch", help="Only ask whether the error has risen, as often as you like.", rich_help_panel=_WATCH
         ),
     ] = False,
+    data: Annotated[
+        str | None, typer.Option(help="Run: the data set, by its label; the first dated one by default.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Run: the model, as table `models` names it; the leading one by default.")
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(help="Where --watch keeps its state; LOG.watch.json by default.", rich_help_panel=_WATCH),
@@ -91,9 +97,18 @@ def command(
     html: Html = None,
     fail_if: FailIf = None,
 ) -> None:
-    """How long a model lasts, how fast it fades, and why: from a log of its predictions."""
+    """How long a model lasts, how fast it fades, and why: from a log of its predictions or a study of dated data."""
     from assay.assess.durability import Columns, Question, assess, read_log
+    from assay.ledger import is_run
 
+    question = Question(window=window, origin=origin, floor=floor, metric=metric, direction=direction, against=against,
+                        level=level, rng_seed=rng_seed)  # fmt: skip
+    if is_run(log):
+        for name, given in {"--time": time, "--target": target, "--prediction": prediction, "--proba": proba,
+                            "--features": features, "--split": split, "--watch": watch or None}.items():  # fmt: skip
+            _refuse_for_run(name, given, log)
+        emit(_of_run(log, question, data, model), json=json, html=html, fail_if=fail_if)
+        return
     columns_of_features, table = _features(features or [])
     if time is None or target is None:
         from assay.errors import UsageError
@@ -104,14 +119,26 @@ def command(
         split=split, group=group, text=text, id=id_, task=task, time_unit=time_unit, day_first=day_first,
         time_zone=time_zone,
     )  # fmt: skip
-    question = Question(window=window, origin=origin, floor=floor, metric=metric, direction=direction, against=against,
-                        level=level, rng_seed=rng_seed)  # fmt: skip
     found = read_log(_table(log), columns, features=table)
     if watch:
         assessment = _watch(found, question, state or log.with_name(log.name + ".watch.json"))
     else:
         assessment = assess(found, question)
     emit(assessment, json=json, html=html, fail_if=fail_if)
+
+
+def _refuse_for_run(name: str, given: Any, run: Path) -> None:
+    if given is not None:
+        from assay.errors import UsageError
+
+        raise UsageError(f"{name} belongs to a log, and {run} is a run folder, which knows its own columns")
+
+
+def _of_run(run: Path, question: Any, data: str | None, model: str | None) -> Any:
+    from assay.ledger import open_run
+    from assay.run.lasting import lasting_models
+
+    return lasting_models(open_run(run), question, data=data, model=model)[0]
 
 
 def _table(path: Path) -> Any:

@@ -14,6 +14,8 @@ from assay.errors import StoreError
 from assay.outcome import Predictions
 from assay.store.paths import write_whole
 
+_COLUMNS = ("id", "target", "label", "score", "time")
+
 
 def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
     """Write the predictions of all parts (`train`, `valid`, `test`) of one trial."""
@@ -34,7 +36,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
             f"the predictions in {path} cannot be read ({error}); `assay run` on this folder computes them again"
         ) from error
     part = np.asarray(table["part"].to_pylist())
-    columns = {name: _array(table[name]) for name in ("id", "target", "label", "score") if name in table.column_names}
+    columns = {name: _array(table[name]) for name in _COLUMNS if name in table.column_names}
     return {str(name): _predictions(columns, part == name) for name in np.unique(part)}
 
 
@@ -47,6 +49,8 @@ def _table(part: str, predictions: Predictions) -> pa.Table:
     }
     if predictions.score is not None:
         columns["score"] = _column(predictions.score)
+    if predictions.times is not None:
+        columns["time"] = pa.array(predictions.times.astype("datetime64[us]"))
     return pa.table(columns)
 
 
@@ -68,4 +72,5 @@ def _predictions(columns: Mapping[str, np.ndarray], mask: np.ndarray) -> Predict
     return Predictions(
         ids=columns["id"][mask], target=columns["target"][mask], label=columns["label"][mask],
         score=columns["score"][mask] if "score" in columns else None,
+        times=columns["time"][mask].astype("datetime64[us]") if "time" in columns else None,
     )  # fmt: skip

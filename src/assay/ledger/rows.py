@@ -61,6 +61,11 @@ class TrialRow:
     """The key of the environment it ran in."""
 
     @property
+    def fitted_anew(self) -> bool:
+        """Whether it is the study's model fitted again at a later window of dated data."""
+        return self.split.startswith("forward(") and self.draw > 0
+
+    @property
     def cost_seconds(self) -> float:
         """Time of the adaptation alone; zero where it was not measured."""
         return self.seconds or 0.0

@@ -36,13 +36,23 @@ def describe_part(part: TaskPart, study: StudySpec, known: Mapping[str, Any] | N
         caveats = list(known["caveats"])
     else:
         caveats = [*_duplicate_notes(find_duplicates(dataset, parts=rows)), *[str(note) for note in rows.notes]]
+        caveats += _time_notes(dataset, part.split.scheme)
     return {
         "label": part.label, "uri": dataset.ref.uri, "revision": dataset.ref.revision, "modality": dataset.modality,
         "task": dataset.task.kind, "classes": list(dataset.task.classes), "rows": len(dataset),
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "licence": dataset.licence,
         "metrics": list(metrics_for(study, dataset.task)), "subtask": part.subtask, "caveats": caveats, "split": split,
+        "origin": part.split.origin, "window": part.split.window,
         "notes": {name: str(value) for name, value in dataset.notes.items()},
     }  # fmt: skip
+
+
+def _time_notes(dataset: Dataset, scheme: str) -> list[str]:
+    """What a random split hides of dated data."""
+    if dataset.times is None or scheme in ("given", "time", "forward"):
+        return []
+    return ["The rows have times and were split at random, so the models learned from the future too; "
+            "split: {scheme: forward} learns from the past and shows how long the models last."]  # fmt: skip
 
 
 def _duplicate_notes(found: Duplicates) -> list[str]:

@@ -81,4 +81,16 @@ def configure(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessm
     return [configurability(trials, level=level, rng_seed=rng_seed, source=folder.name)]
 
 
-LENSES: tuple[RunLens, ...] = (reuse, configure, sustain)
+def last(folder: RunFolder, *, level: float, rng_seed: int) -> list[Assessment]:
+    """How long the models last, on data with times that were learned from the past.
+
+    Raises:
+        NothingToAssessError: without such data.
+    """
+    from assay.assess.durability import Question
+    from assay.run.lasting import lasting_models
+
+    return lasting_models(folder, Question(level=level, rng_seed=rng_seed))
+
+
+LENSES: tuple[RunLens, ...] = (reuse, configure, last, sustain)

@@ -13,6 +13,7 @@ from assay.adapt.parameters import resolve
 from assay.config import DataSpec, SplitSpec, StudySpec, expand_grid
 from assay.dataset import Dataset, Task
 from assay.errors import UsageError
+from assay.sources.data.forward import Forward, usual_origin
 from assay.spec import DataSlice, ModelRef, Recipe, TrialSpec
 
 Role = Literal["model", "twin", "raw", "majority"]
@@ -134,6 +135,8 @@ def split_text(split: SplitSpec, study: StudySpec) -> str:
     fields: Mapping[str, Any] = {"test": split.test, "valid": split.valid, "seed": study.seed}
     if split.scheme == "kfold":
         fields = {"folds": split.folds, "valid": split.valid, "seed": study.seed}
+    if split.scheme == "forward":
+        fields = {**fields, "origin": split.origin, "window": split.window, "refit": split.refit}
     return f"{split.scheme}({', '.join(f'{name}={value}' for name, value in fields.items())})"
 
 
@@ -143,11 +146,32 @@ def draws_of(split: SplitSpec, study: StudySpec, dataset: Dataset) -> int:
         return split.folds * study.draws
     if split.scheme == "leave_one_out":
         return len(dataset) if dataset.groups is None else len(set(dataset.groups.tolist()))
+    if split.scheme == "forward":
+        return forward_draws(split, study, dataset)
     return study.draws
 
 
+def forward_draws(split: SplitSpec, study: StudySpec, dataset: Dataset) -> int:
+    """One model, or one for each window where it is fitted anew.
+
+    Raises:
+        UsageError: further draws of rows, which a stream does not have.
+    """
+    from assay.sources.data.draws import Draws
+
+    if study.draws > 1:
+        raise UsageError("scheme: forward has one draw, or one a window with refit; leave out draws, or choose seeds")
+    plan = Forward(origin=split.origin, window=split.window, refit=split.refit)
+    return Draws(scheme="forward", forward=plan).count(dataset) or 1
+
+
 def _settled(split: SplitSpec, dataset: Dataset) -> SplitSpec:
-    """The split with `auto` decided: as the data publish it, else grouped where groups are named, else stratified."""
+    """The split with `auto` decided: as the data publish it, else grouped where groups are named, else stratified.
+
+    `forward` gets its origin, so that a run says from when on it tested.
+    """
+    if split.scheme == "forward" and split.origin is None and dataset.times is not None:
+        return split.model_copy(update={"origin": usual_origin(dataset.times)})
     if split.scheme != "auto":
         return split
     published = set() if dataset.splits is None else set(dataset.splits.tolist())
@@ -168,6 +192,7 @@ def _trials(
     test = DataSlice(data=part.dataset.ref, split=text)
     budgets = [None if budget == "all" else int(budget) for budget in study.budgets]
     seeds = study.seeds if role in ("model", "twin") else study.seeds[:1]
+    fitted_anew = role == "model" or part.split.scheme != "forward"
     return [
         PlannedTrial(
             spec=TrialSpec(
@@ -178,6 +203,6 @@ def _trials(
         )
         for recipe in recipes
         for budget in budgets
-        for draw in range(draws_of(part.split, study, part.dataset))
+        for draw in range(draws_of(part.split, study, part.dataset) if fitted_anew else 1)
         for seed in seeds
     ]  # fmt: skip

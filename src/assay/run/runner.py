@@ -32,6 +32,7 @@ from assay.run.progress import Progress
 from assay.run.states import save_state
 from assay.run.trial import failed, outcome_of
 from assay.sources.data.draws import draw
+from assay.sources.data.forward import Forward
 from assay.sources.data.parts import Split
 from assay.store.features import FeatureStore
 
@@ -138,7 +139,7 @@ class Runner:
         metrics = metrics_for(self.study, part.dataset.task)
         outcomes: list[Outcome] = []
         for trial, job, result in zip(group, jobs, adapted, strict=True):
-            outcomes.append(outcome_of(job, result, ids=part.dataset.ids, metrics=metrics, provenance=provenance))
+            outcomes.append(outcome_of(job, result, dataset=part.dataset, metrics=metrics, provenance=provenance))
             if trial.role == "model" and result.state and trial.spec.seed == self.study.seeds[0]:
                 save_state(self.folder.paths, trial.spec.key, result.state)
         return outcomes, provenance.get("feature_seconds")
@@ -228,6 +229,7 @@ def split_rows(part: TaskPart, number: int, study: StudySpec, per_class: int | N
     return draw(
         part.dataset, scheme=split.scheme, draw=number, seed=study.seed, test_size=split.test, valid_size=split.valid,
         folds=split.folds, per_class=per_class,
+        forward=Forward(origin=split.origin, window=split.window, refit=split.refit),
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from assay.contracts import Adapted, AdaptJob, Predicted
+from assay.dataset import Dataset
 from assay.errors import AssayError, NonFiniteError
 from assay.metrics import METRICS
 from assay.outcome import Cost, Outcome, Predictions
 
 
-def outcome_of(job: AdaptJob, adapted: Adapted, *, ids: np.ndarray, metrics: Sequence[str],
+def outcome_of(job: AdaptJob, adapted: Adapted, *, dataset: Dataset, metrics: Sequence[str],
                provenance: Mapping[str, Any]) -> Outcome:  # fmt: skip
     """The outcome of one job: scores of every part, predictions for every item, cost; or its error as a row."""
     key = job.spec.key
@@ -28,9 +29,12 @@ def outcome_of(job: AdaptJob, adapted: Adapted, *, ids: np.ndarray, metrics: Seq
         error = NonFiniteError(f"predictions for the {broken} rows hold NaN or infinity")
         return failed(key, error, provenance=provenance)
     predictions = {
-        name: Predictions(ids=ids[rows[name]], target=job.targets[rows[name]], label=part.label, score=part.score)
+        name: Predictions(
+            ids=dataset.ids[rows[name]], target=job.targets[rows[name]], label=part.label, score=part.score,
+            times=None if dataset.times is None else dataset.times[rows[name]],
+        )
         for name, part in parts.items()
-    }
+    }  # fmt: skip
     return Outcome(
         key=key, status="ok", scores={name: scores_of(part, metrics) for name, part in predictions.items()},
         history=[dict(epoch) for epoch in adapted.history], predictions=predictions,

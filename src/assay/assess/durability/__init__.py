@@ -1,6 +1,7 @@
 """Durability: how long a model lasts, how fast it fades, and why; from a log of its predictions."""
 
 from assay.assess.durability.front import durability
+from assay.assess.durability.given import Refits
 from assay.assess.durability.lens import Question, assess
 from assay.assess.durability.reading.log import Columns, PredictionLog, read_log
 from assay.assess.durability.regret import staleness_regret
@@ -11,6 +12,7 @@ __all__ = [
     "Columns",
     "PredictionLog",
     "Question",
+    "Refits",
     "WatchState",
     "assess",
     "durability",

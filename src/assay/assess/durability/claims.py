@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assay.assess.durability.results import Results
+from assay.assess.durability.stream import Stream
 from assay.assess.durability.without_labels import LabelFree, method_rows
 from assay.estimate import Estimate
 from assay.finding import Finding, Verdict
@@ -34,7 +35,8 @@ def _say_regret(results: Results) -> str:
         return f"Whether retraining would repair it is unknown: {regret.reason}."
     if _sign(regret) > 0:
         return f"A fresh model would gain {regret}: the model has aged."
-    return f"A fresh model of the same size would gain {regret}: no benefit of retraining is shown."
+    size = "" if results.refitted.stream.kind == "growing" else " of the same size"
+    return f"A fresh model{size} would gain {regret}: no benefit of retraining is shown."
 
 
 def _say_causes(causes: list[Row]) -> str:
@@ -100,8 +102,15 @@ def _regret(results: Results) -> Finding:
              0: f"No benefit of retraining is shown: a fresh model gains {regret}.",
              -1: f"A fresh model is worse than the old one: it gains {regret}."}[sign]  # fmt: skip
     return _finding(claim, "yes" if sign > 0 else "no" if sign < 0 else "undetermined", regret, results.refitted.ageing,
-                    method=regret.method, caveats=("Fresh and old are heads of one recipe and size on these features, "
-                                                   "not the logged model.",))  # fmt: skip
+                    method=regret.method, caveats=_what_is_fresh(results.refitted.stream))  # fmt: skip
+
+
+def _what_is_fresh(stream: Stream) -> tuple[str, ...]:
+    if stream.kind == "both":
+        return ("Fresh and old are heads of one recipe and size on these features, not the logged model.",)
+    if stream.kind == "growing":
+        return ("Fresh models had all rows so far, so part of the gain may be that of more rows.",)
+    return ()
 
 
 def _causes(results: Results, causes: list[Row]) -> list[Finding]:

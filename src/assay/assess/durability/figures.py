@@ -71,8 +71,9 @@ def _regret(results: Results) -> Figure | None:
     regret = results.refitted.regret
     pairs = [*zip(regret.names, regret.windows, strict=True), ("all windows", regret.estimate)]
     rows = [{"y": name, "x": e.value, "low": e.low, "high": e.high, "n": e.n} for name, e in pairs if e.known]
+    size = "" if results.refitted.stream.kind == "growing" else " of the same size"
     return Figure(
-        name="regret", kind="intervals", title="What a fresh model of the same size would gain", rows=rows, low="low",
+        name="regret", kind="intervals", title=f"What a fresh model{size} would gain", rows=rows, low="low",
         high="high", x_title="points", options={"rule": 0.0},
         alt=f"Staleness regret over all windows: {regret.estimate}.",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from assay.assess.durability.breakdown import by_part
 from assay.assess.durability.carriers import exact_parts, regions, words
 from assay.assess.durability.causes import Attribution, attribute, cause_rows
 from assay.assess.durability.curve import Curve, draw_curve
+from assay.assess.durability.given import Refits
 from assay.assess.durability.outlook import forecast_rows, half_life, label_plan, safe_until
 from assay.assess.durability.overfitting import fall_between, overfitting_chain, overfitting_gap
 from assay.assess.durability.page import write_page
@@ -67,13 +68,16 @@ class Question:
     """Bootstrap refits for the causes of small logs; 0 takes the one-step form always."""
 
 
-def assess(log: PredictionLog, question: Question, *, refit: Refit = probe) -> Assessment:
+def assess(
+    log: PredictionLog, question: Question, *, refit: Refit = probe, given: Refits | None = None,
+) -> Assessment:  # fmt: skip
     """The durability of the model behind a prediction log.
 
     Args:
         log: the log, as `read_log` gives it.
         question: what is asked.
         refit: fits a head on frozen features, for staleness regret; a logistic probe by default.
+        given: the log's own model fitted anew at later windows, where that was done; no head is refitted then.
 
     Returns:
         The assessment, with tables `curve`, `causes`, `regret`, `forecast` and others, and estimates `drop`, `slope`,
@@ -93,7 +97,7 @@ def assess(log: PredictionLog, question: Question, *, refit: Refit = probe) -> A
     seen = represent(log, np.r_[periods.source, periods.rows_later].astype(int),
                      rng=random_stream(question.rng_seed, "durability", "representation"))  # fmt: skip
     attribution = _attribution(periods, scoring, seen, target, question)
-    refitted = refit_along(log, periods, seen, refit=refit, level=question.level,
+    refitted = refit_along(log, periods, seen, refit=refit, given=given, level=question.level,
                            rng=random_stream(question.rng_seed, "durability", "stream"))  # fmt: skip
     unlabelled = estimate_without_labels(periods, scoring, seen,
                                          rng=random_stream(question.rng_seed, "durability", "labels"))  # fmt: skip

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from assay.assess.durability.given import Refits, stream_of
 from assay.assess.durability.periods import Periods
 from assay.assess.durability.reading.log import PredictionLog
 from assay.assess.durability.regret import Regret, ageing, regret_of, triangle
@@ -15,6 +17,8 @@ from assay.assess.durability.retraining import decision_table, overfitting_and_d
 from assay.assess.durability.stream import MOST_TO_TRAIN, Refit, Stream, run_stream
 from assay.errors import NothingToAssessError
 from assay.estimate import Estimate
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +39,24 @@ class Refitted:
 
 
 def refit_along(
-    log: PredictionLog, periods: Periods, seen: Representation, *, refit: Refit, level: float,
+    log: PredictionLog, periods: Periods, seen: Representation, *, refit: Refit, given: Refits | None, level: float,
     rng: np.random.Generator,
 ) -> Refitted | str:  # fmt: skip
-    """Refit heads along the windows of a log with features.
+    """Refit heads along the windows of a log with features, or take the models that were fitted anew already.
 
     Args:
         log: the log.
         periods: source and windows.
         seen: encoded features.
         refit: fits a head.
+        given: the log's own model, fitted anew; it is then what counts.
         level: confidence level.
         rng: draws training rows where there are many.
 
     Returns:
         What they show, or the reason why nothing can be refitted.
     """
-    if seen.encoded is None:
+    if seen.encoded is None and given is None:
         return "a fresh model needs the features that the model was fitted on; --features gives them"
     if log.outputs.regression:
         return "heads are refitted for classes only"
@@ -59,7 +64,8 @@ def refit_along(
         return "no later window"
     target = log.outputs.target.astype(int)
     try:
-        stream = run_stream(seen.encoded, target, log.instants.value, periods, refit=refit, rng=rng)
+        stream = (stream_of(given, target, periods) if given is not None else
+                  run_stream(_encoded(seen), target, log.instants.value, periods, refit=refit, rng=rng))  # fmt: skip
     except NothingToAssessError as error:
         return str(error)
     names, times = periods.windows.names, periods.windows.times
@@ -77,6 +83,11 @@ def refit_along(
     )  # fmt: skip
 
 
+def _encoded(seen: Representation) -> Floats:
+    assert seen.encoded is not None
+    return seen.encoded
+
+
 def _strengths(
     log: PredictionLog, periods: Periods, seen: Representation, level: float, rng: np.random.Generator
 ) -> tuple[list[dict[str, Any]], Estimate]:  # fmt: skip
@@ -88,7 +99,8 @@ def _strengths(
         train, held_out = np.array_split(rng.permutation(periods.source), 2)
     train = train if len(train) <= MOST_TO_TRAIN // 4 else rng.choice(train, MOST_TO_TRAIN // 4, replace=False)
     target = log.outputs.target.astype(int)
-    assert seen.encoded is not None
+    if seen.encoded is None:
+        return [], Estimate.unknown(name, "heads of several strengths need the features", unit=unit)
     if len(later) < 3 or len(train) < 40 or len(held_out) < 40 or len(np.unique(target[train])) < 2:
         return [], Estimate.unknown(name, "three windows of 20 rows and 40 training rows are needed", unit=unit)
     return overfitting_and_decay(seen.encoded, target, train, held_out, tuple(periods.labelled[k] for k in later),

@@ -39,15 +39,17 @@ def decision_table(
     w = len(stream.windows)
     frozen = [stream.stale(j) for j in range(w)]
     spent_slide, spent_grow = stream.seconds
-    sliding = _filled(stream, [stream.fresh(j) for j in range(w)])
-    growing = _filled(stream, list(stream.growing))
+    youngest = _filled(stream, [stream.fresh(j) for j in range(w)])
     later = int(sum(len(rows) for rows in stream.rows[:-1]))
     refits = len(stream.origins)
+    slides, grows = (f"{stream.what} refit each window, {rows}" for rows in ("last rows only", "all rows so far"))
+    first = grows if stream.kind == "growing" else slides
     policies: dict[str, tuple[list[Floats], int, float, int]] = {
         "frozen": (frozen, 1, spent_slide, 0),
-        "head refit each window, last rows only": (sliding, refits, spent_slide * refits, later),
-        "head refit each window, all rows so far": (growing, refits, spent_grow * refits, later),
+        first: (youngest, refits, spent_slide * refits, later),
     }
+    if stream.kind == "both":
+        policies[grows] = (_filled(stream, list(stream.growing)), refits, spent_grow * refits, later)
     for name, (right, count, seconds) in (others or {}).items():
         policies[name] = (list(right), count, seconds, later)
     rows: list[dict[str, Any]] = []

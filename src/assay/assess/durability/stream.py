@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,11 @@ class Stream:
     seconds: tuple[float, float]
     """Seconds of one sliding and of one growing fit, on average."""
     notes: tuple[str, ...] = ()
+    kind: Literal["both", "sliding", "growing"] = "both"
+    """What the models of `sliding` learned from: as many rows as the first, or, with `growing`, all so far; with `both`
+    the column `growing` has the latter."""
+    what: str = "head"
+    """What was refitted."""
 
     def stale(self, j: int) -> Floats:
         """Correctness of the first head in the window at position j."""

@@ -7,7 +7,7 @@ the same for every budget. A row that is learned from is never chosen on, and ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from assay.dataset import Dataset
 from assay.errors import DataError, UnknownNameError, UsageError
 from assay.rng import stream
+from assay.sources.data.forward import Forward
 from assay.sources.data.partition import Pool, choose, choose_count, folds, ranks_within, resample
 from assay.sources.data.parts import Rows, Split, checked
 from assay.spec import Window
 
-Scheme = Literal["given", "stratified", "grouped", "time", "kfold", "leave_one_out", "bootstrap"]
+Scheme = Literal["given", "stratified", "grouped", "time", "forward", "kfold", "leave_one_out", "bootstrap"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,13 @@ class Draws:
     """A plan of draws; `split` gives the rows of one."""
 
     scheme: Scheme = "stratified"
-    """`given`: the published splits. `stratified`: classes in proportion. `grouped`: whole groups. `time`: the latest
-    rows are the test; each further draw steps back by one such stretch. `kfold`: draw i tests on fold i, and after the
-    last fold deals anew. `leave_one_out`: draw i tests on row (or group) i. `bootstrap`: as many rows drawn with
-    replacement, tested on those not drawn."""
+    """`given`: the published splits. `stratified`: classes in proportion. `grouped`: whole groups. `time`: the
+    latest rows are the test; each further draw steps back by one such stretch. `forward`: learn before an origin,
+    be tested on held-out rows of that time and on all later ones; each further draw is fitted at a later window.
+    `kfold`: draw i tests on fold i, and after the last fold deals anew. `leave_one_out`: draw i tests on row (or
+    group) i. `bootstrap`: as many rows drawn with replacement, tested on those not drawn."""
     test_size: float = 0.2
-    """Share of the rows to test on, for `stratified`, `grouped` and `time`."""
+    """Share of the rows to test on, for `stratified`, `grouped`, `time`; of those before the origin for `forward`."""
     valid_size: float = 0.2
     """Share of the rows not tested on that are set aside for choices; a published valid split is taken as it is."""
     folds: int = 5
@@ -42,6 +44,8 @@ class Draws:
     """Use about this many rows in all, the same for every draw: a smoke run."""
     seed: int = 0
     """Another seed gives other draws."""
+    forward: Forward = field(default_factory=Forward)
+    """Origin, windows and refits, for `forward`."""
 
     def __post_init__(self) -> None:
         if self.scheme not in get_args(Scheme):
@@ -58,6 +62,8 @@ class Draws:
             return len(pool) if pool.groups is None else len(np.unique(pool.groups))
         if self.scheme == "time":
             return max(int((1 - self.test_size) / self.test_size + 1e-9), 1)
+        if self.scheme == "forward":
+            return len(self.forward.starts(_times(dataset)[pool.rows]))
         return None
 
     def split(self, dataset: Dataset, draw: int, *, per_class: int | None = None) -> Split:
@@ -109,6 +115,11 @@ class Draws:
             return _given(dataset, pool)
         if self.scheme == "time":
             return self._by_time(dataset, pool, draw, notes)
+        if self.scheme == "forward":
+            rng = self._stream(dataset, "source", 0)
+            rest, test, said = self.forward.parts(_times(dataset), pool, draw, held_out=self.test_size, rng=rng)
+            notes += said
+            return rest, None, test
         if self.scheme == "grouped" and pool.groups is None:
             raise DataError(f"{dataset.ref.uri}: scheme=grouped needs groups; name their column with group=")
         if self.scheme == "leave_one_out":
@@ -183,7 +194,7 @@ class Draws:
 
 def draw(
     dataset: Dataset, *, scheme: Scheme, draw: int, seed: int, test_size: float = 0.2, valid_size: float = 0.2,
-    per_class: int | None = None, limit: int | None = None, folds: int = 5,
+    per_class: int | None = None, limit: int | None = None, folds: int = 5, forward: Forward | None = None,
 ) -> Split:  # fmt: skip
     """The rows of one draw; see `Draws` and `Draws.split` for the arguments.
 
@@ -194,7 +205,8 @@ def draw(
         (1150, 288, 359)
     """
     plan = Draws(
-        scheme=scheme, test_size=test_size, valid_size=valid_size, folds=folds, limit=limit, seed=seed
+        scheme=scheme, test_size=test_size, valid_size=valid_size, folds=folds, limit=limit, seed=seed,
+        forward=forward or Forward(),
     )  # fmt: skip
     return plan.split(dataset, draw, per_class=per_class)
 
