@@ -6,6 +6,7 @@ string, `1e-3` a number, a repeated key an error. Aliases are refused: a study n
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import tomllib
@@ -47,6 +48,15 @@ def _number_or(word: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _date_text(value: Any) -> Any:
+    """YAML and TOML read a bare date as one; here dates are text."""
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
 def _seed_list(value: Any) -> Any:
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -64,10 +74,12 @@ class SplitSpec(_Strict):
     test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows to test on.")
     valid: float = Field(default=0.2, ge=0, lt=1, description="Share of the other rows to choose settings on.")
     folds: int = Field(default=5, ge=2, description="Number of folds, for kfold.")
-    origin: str | None = Field(
+    origin: Annotated[str | None, BeforeValidator(_date_text)] = Field(
         default=None, description="For forward: the first moment to test on, a date; after half of the rows by default."
     )
-    window: str | None = Field(default=None, description="For forward: month, week, 14d, 500 (rows).")
+    window: Annotated[str | None, BeforeValidator(_text)] = Field(
+        default=None, description="For forward: month, week, 14d, 500 (rows)."
+    )
     refit: Literal["never", "growing", "sliding"] = Field(
         default="never",
         description="For forward: fit anew at each window, on all earlier rows or on as many as at first.",

@@ -1,5 +1,6 @@
 """A study of dated data: it learns from the past, is tested on all that came later, and says how long the model lasts."""
 
+import datetime
 import json
 from itertools import pairwise
 
@@ -153,3 +154,11 @@ def test_bad_streams_are_refused(data, tmp_path, sliding):
         dated(data, refit="always")
     with pytest.raises(UnknownNameError, match="letters"):
         lasting_models(sliding.folder, Question(refits=0), model="leters (knn)")
+
+
+def test_bare_dates_and_numbers_of_a_study_file_are_read():
+    """YAML turns `origin: 2020-04-10` into a date and `window: 500` into a number; both mean what they say."""
+    spec = Study(models=[MODEL], data=["csv:a.csv"], split={"scheme": "forward", "origin": datetime.date(2020, 4, 10),
+                                                            "window": 500}).spec  # fmt: skip
+
+    assert (spec.split.origin, spec.split.window) == ("2020-04-10", "500")
