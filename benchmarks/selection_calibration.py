@@ -1,6 +1,6 @@
 """What the selection lens promises, over many simulated studies.
 
-Usage: .venv/bin/python benchmarks/selection_calibration.py [--repetitions 2000]
+Usage: .venv/bin/python benchmarks/selection_calibration.py [--repetitions 2000] [--world WORLD]
 
 Generator: each item has a difficulty that all models share and one of each model's own, correlation 0.5; a model is
 right where the sum falls below its level. Worlds differ in the levels: all alike, one 4 points ahead of the rest, evenly
@@ -62,8 +62,10 @@ def one(world: str, models: int, n: int, rng: np.random.Generator) -> tuple[floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=2000)
-    repetitions = parser.parse_args().repetitions
-    for world in WORLDS:
+    parser.add_argument("--world", choices=WORLDS, help="one world")
+    arguments = parser.parse_args()
+    repetitions = arguments.repetitions
+    for world in (arguments.world,) if arguments.world else WORLDS:
         for models, n in ((5, 200), (20, 200), (5, 1000)):
             start = time.perf_counter()
             rng = np.random.default_rng([models, n])

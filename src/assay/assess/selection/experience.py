@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.stats import chi2, t
 
 from assay.errors import NothingToAssessError, ShapeError
 
@@ -22,8 +24,11 @@ FACTORS = 3
 FEWEST_DATASETS = 3
 SWEEPS = 30
 BANDS = 4
-CAUTION = 0.05
-"""Share of the draws that do not believe what the first runs suggest of the data set's noise."""
+QUANTILES = (0.002, 0.02, 0.08, 0.2, 0.35, 0.5, 0.65, 0.8, 0.92, 0.98, 0.998)
+"""Of the residual deviation that a new data set may have; the outer ones are rare, but a new data set can be noisier
+than all before it."""
+STRETCHES = 3
+"""Factors of the spread between data sets, evenly likely: few data sets tell it only roughly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,11 @@ class Experience:
     spread: Floats
     """(q, q) covariance of the coefficients between data sets."""
     noise: Floats
-    """(t,) residual deviation on each past data set."""
+    """(h,) residual deviations that a new data set may have; some beyond those of all past ones."""
+    stretch: Floats
+    """(h,) factor of `spread` that goes with each."""
+    chance: Floats
+    """(h,) how likely each such pair is before anything is bought."""
     residuals: tuple[Floats, ...]
     """Standardised residuals of all past data sets, whose shape is kept, from the models expected lowest to those
     expected highest: near the ceiling they are smaller and lean down."""
@@ -88,10 +97,12 @@ class Experience:
         noise = [value * _optimism(np.isfinite(past).sum(), columns.shape, past.shape[1]) for value in noise]
         table: Floats = np.array(coefficients, dtype=np.float64)
         least = 1e-2 * max(float(np.median(noise)) ** 2, 1e-12)
+        deviations, stretch, chance = _hypotheses(np.array(noise), len(table) - table.shape[1])
         return cls(
-            columns=columns, extra=0 if extra is None else int(extra.shape[-1]), noise=np.array(noise),
-            mean=table.mean(axis=0), spread=np.cov(table.T) + least * np.eye(table.shape[1]), low=bounds[0],
-            high=bounds[1], residuals=tuple(np.concatenate(part) for part in residuals),
+            columns=columns, extra=0 if extra is None else int(extra.shape[-1]), noise=deviations, stretch=stretch,
+            chance=chance, mean=table.mean(axis=0),
+            spread=np.cov(table.T) + least * np.eye(table.shape[1]), low=bounds[0], high=bounds[1],
+            residuals=tuple(np.concatenate(part) for part in residuals),
         )  # fmt: skip
 
     def draw(
@@ -114,11 +125,11 @@ class Experience:
         band = _bands(x @ self.mean)[list(wanted)]
         precision = np.linalg.inv(self.spread)
         out: list[Floats] = []
-        for noise, count in zip(self.noise.tolist(), rng.multinomial(draws, share).tolist(), strict=True):
-            if count == 0:
-                continue
-            covariance = np.linalg.inv(precision + known.T @ known / noise**2)
-            mean = covariance @ (precision @ self.mean + known.T @ target / noise**2)
+        counts = rng.multinomial(draws, share)
+        for at in np.flatnonzero(counts).tolist():
+            noise, count, prior = float(self.noise[at]), int(counts[at]), precision / self.stretch[at]
+            covariance = np.linalg.inv(prior + known.T @ known / noise**2)
+            mean = covariance @ (prior @ self.mean + known.T @ target / noise**2)
             root = np.linalg.cholesky((covariance + covariance.T) / 2 + 1e-12 * np.eye(len(mean)))
             coefficients = mean + rng.standard_normal((count, len(mean))) @ root.T
             kick = np.empty((count, len(wanted)))
@@ -128,22 +139,37 @@ class Experience:
         return np.concatenate(out)
 
     def _weights(self, known: Floats, target: Floats) -> Floats:
-        """(t,) how well the residual deviation of each past data set explains what was bought."""
-        if len(target) == 0:
-            return np.full(len(self.noise), 1 / len(self.noise))
+        """(h,) how likely each hypothesis about the new data set is after what was bought."""
         left = target - known @ self.mean
         base = known @ self.spread @ known.T
-        logs = np.empty(len(self.noise))
-        for at, noise in enumerate(self.noise):
-            covariance = base + noise**2 * np.eye(len(target))
-            logs[at] = -0.5 * (left @ np.linalg.solve(covariance, left) + np.linalg.slogdet(covariance)[1])
+        logs = np.log(self.chance)
+        for at, (noise, stretch) in enumerate(zip(self.noise, self.stretch, strict=True) if len(target) else ()):
+            root = np.linalg.cholesky(stretch * base + noise**2 * np.eye(len(target)))
+            logs[at] -= 0.5 * (solve_triangular(root, left, lower=True) ** 2).sum() + np.log(np.diag(root)).sum()
         weights = np.exp(logs - logs.max())
-        return (1 - CAUTION) * weights / weights.sum() + CAUTION / len(weights)
+        return weights / weights.sum()
 
     def _checked(self, extra: Floats | None) -> Floats:
         if extra is None or extra.shape != (len(self.columns), self.extra):
             raise ShapeError(f"extra columns are ({len(self.columns)}, {self.extra}), as they were for past data sets")
         return extra[:, None, :]
+
+
+def _hypotheses(noise: Floats, freedom: int) -> tuple[Floats, Floats, Floats]:
+    """(h,) residual deviations and (h,) factors of the spread of a new data set, and (h,) how likely each pair is.
+
+    The logarithm of the deviation is predicted from those of past data sets by Student's t; the factor is that which
+    turns a normal distribution into Student's t with the degrees of freedom that the spread was estimated with.
+    """
+    count, logs, levels = len(noise), np.log(noise), np.array(QUANTILES)
+    reach = t.ppf(levels, count - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / count)
+    edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
+    degrees = max(freedom, 3)
+    factors = degrees / chi2.ppf((np.arange(STRETCHES) + 0.5) / STRETCHES, degrees) * (1 + 1 / count)
+    return (
+        np.repeat(np.exp(logs.mean() + reach), STRETCHES), np.tile(factors, len(levels)),
+        np.repeat(np.diff(edges) / STRETCHES, STRETCHES),
+    )  # fmt: skip
 
 
 def _optimism(cells: int, columns: tuple[int, ...], datasets: int) -> float:

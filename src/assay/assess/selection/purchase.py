@@ -1,8 +1,9 @@
 """Buying runs one by one: which model to try next, and when to stop.
 
-Each purchase goes to the model with the largest expected gain per second over the best score bought so far, by what
-other tasks teach (`Experience`) and what was bought. Buying stops when the regret is below what the user can bear,
-with the stated confidence, or when the budget is spent.
+Each purchase goes to the model with the largest expected gain over the best score bought so far, by what other tasks
+teach (`Experience`) and what was bought. The gain is not divided by the cost: on tables of fine-tuning runs that spends
+the budget on many cheap models, of which none is the best. Buying stops when the regret is below what the user can
+bear, with the stated confidence, or when the budget is spent.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def buy(
         if not payable:
             why = "budget"
             break
-        at = payable[int(_worth(draws, best, costs[left])[payable].argmax())]
+        at = payable[int(_worth(draws, best)[payable].argmax())]
         model = left.pop(at)
         spent += float(costs[model])
         scores.append(reveal(model))
@@ -103,8 +104,6 @@ def buy(
     )  # fmt: skip
 
 
-def _worth(draws: Floats, best: float, costs: Floats) -> Floats:
-    """(k,) expected gain over the best so far, per unit of cost; the expected score per unit before the first run."""
-    if not np.isfinite(best):
-        return np.maximum(draws.mean(axis=0), 1e-12) / np.maximum(costs, 1e-12)
-    return np.maximum(draws - best, 0.0).mean(axis=0) / np.maximum(costs, 1e-12)
+def _worth(draws: Floats, best: float) -> Floats:
+    """(k,) expected gain over the best so far; the expected score before the first run."""
+    return draws.mean(axis=0) if not np.isfinite(best) else np.maximum(draws - best, 0.0).mean(axis=0)
