@@ -38,13 +38,11 @@ class StudyModel:
     _held: bool = False
 
     def load(self) -> Model:
-        """The loaded model; the same object until `unload`."""
+        """The loaded model, at the commit that it was pinned to; the same object until `unload`."""
         if self._model is None:
             from assay.sources.models import load_model
 
-            self._model = load_model(
-                replace(self.ref, revision=""), offline=self.offline, trust=self.trust, seed=self.seed
-            )
+            self._model = load_model(self.ref, offline=self.offline, trust=self.trust, seed=self.seed)
         return self._model
 
     def unload(self) -> None:
