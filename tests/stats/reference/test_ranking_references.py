@@ -67,6 +67,23 @@ def test_probability_of_improvement_equals_its_definition(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
+def test_aggregates_and_improvement_equal_rliable(seed):
+    """rliable 1.2, run beside: its four aggregates and its probability of improvement, to 1e-12."""
+    theirs = pytest.importorskip("rliable.metrics", reason="rliable is not installed")
+    rng = np.random.default_rng(seed)
+    t = int(rng.integers(1, 30))
+    runs, other = (np.round(rng.normal(0.8, 0.5, size=(rng.integers(5, 12), t)), 1) for _ in range(2))
+
+    assert abs(iqm_of_runs(runs) - theirs.aggregate_iqm(runs)) < 1e-12
+    assert abs(optimality_gap(runs) - theirs.aggregate_optimality_gap(runs)) < 1e-12
+    table = runs.mean(axis=0)[None]
+    assert abs(mean(table)[0] - theirs.aggregate_mean(runs)) < 1e-12
+    assert abs(median(table)[0] - theirs.aggregate_median(runs)) < 1e-12
+    improvement = probability_of_superiority(runs.T, other.T).value
+    assert abs(improvement - theirs.probability_of_improvement(runs, other)) < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_weighted_tau_equals_scipy(seed):
     """Vigna's weighted tau with its default hyperbolic weights, ties in one list included."""
     rng = np.random.default_rng(seed)
