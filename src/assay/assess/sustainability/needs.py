@@ -98,7 +98,9 @@ def _of_one_model(results: Results, reading: Reading, goals: Goals, level: float
     claim = f"To {goal} takes {need.value:,.0f} tasks like these; there are {len(own)}." if need.value else (
         f"How many tasks it takes to {goal} is unknown: {need.reason}."
     )  # fmt: skip
-    return Part(tables={"needed": [row]}, findings=(finding(claim, estimates=(need,), method="Student's t"),))
+    verdict: Verdict = "yes" if need.known else "undetermined"
+    found = finding(claim, verdict=verdict, estimates=(need,), method="Student's t")
+    return Part(tables={"needed": [row]}, findings=(found,))
 
 
 def _within(results: Results, errors: TaskErrors | None) -> Within:

@@ -15,6 +15,7 @@ from assay.assess.sustainability.options import Reading
 from assay.assess.sustainability.records import Column, Records, Scores, coded, is_missing
 from assay.assess.sustainability.scale import unit_of
 from assay.errors import NothingToAssessError, UnknownNameError
+from assay.estimate import Estimate
 from assay.stats.additive import additive_fit
 from assay.stats.aggregates import standardise
 
@@ -140,6 +141,21 @@ def results_of(records: Records, reading: Reading) -> Results:
         source=records.source,
     )  # fmt: skip
     return _on_one_scale(results, reading)
+
+
+def on_scale(estimate: Estimate, results: Results) -> Estimate:
+    """The interval cut at the ends of the scale, where all scores lie within 0 to 1 or 0 to 100."""
+    top = {"fraction": 1.0, "points": 100.0}.get(results.unit)
+    if top is None or estimate.low is None or estimate.high is None or np.nanmin(results.scores) < 0:
+        return estimate
+    if estimate.low >= 0 and estimate.high <= top:
+        return estimate
+    return replace(
+        estimate,
+        low=max(estimate.low, 0.0),
+        high=min(estimate.high, top),
+        method=f"{estimate.method}; cut at the scale",
+    )
 
 
 def _on_one_scale(results: Results, reading: Reading) -> Results:

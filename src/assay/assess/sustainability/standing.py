@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.assess.sustainability.options import Goals, Reading
 from assay.assess.sustainability.part import Part, counted, finding, listed
-from assay.assess.sustainability.results import STANDARD, Results
+from assay.assess.sustainability.results import STANDARD, Results, on_scale
 from assay.errors import ShapeError
 from assay.estimate import Estimate
 from assay.finding import Figure, Finding
@@ -130,7 +130,7 @@ def _ranking(
     rows: list[dict[str, Any]] = []
     for at in order:
         row: dict[str, Any] = {
-            "model": results.models[at], "mean": _on_scale(means[at], results),
+            "model": results.models[at], "mean": on_scale(means[at], results),
             "rank": None if unranked else int((effects > effects[at]).sum()) + 1,
             "rank_low": None if alone else int(sets.low[at]), "rank_high": None if alone else int(sets.high[at]),
             "group": None if alone else int(sets.group[at]), "p_best": None if best is None else float(best[at]),
@@ -139,7 +139,7 @@ def _ranking(
         if goals.tau > 1:
             row[f"may_be_among_{goals.tau}_best"] = bool(sets.best_sets(goals.tau)[at])
         if these is not None and again is not None:
-            row["mean_again"] = these[at]
+            row["mean_again"] = on_scale(these[at], results)
             row["rank_low_again"] = None if alone else int(again.low[at])
             row["rank_high_again"] = None if alone else int(again.high[at])
         else:
@@ -149,16 +149,6 @@ def _ranking(
             )  # fmt: skip
         rows.append(row)
     return rows
-
-
-def _on_scale(mean: Estimate, results: Results) -> Estimate:
-    """The interval cut at the ends of the scale, where all scores lie within 0 to 1 or 0 to 100."""
-    top = {"fraction": 1.0, "points": 100.0}.get(results.unit)
-    if top is None or mean.low is None or mean.high is None or np.nanmin(results.scores) < 0:
-        return mean
-    if mean.low >= 0 and mean.high <= top:
-        return mean
-    return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, top), method=f"{mean.method}; cut at the scale")
 
 
 def _pairs(
@@ -203,7 +193,7 @@ def _findings(
 ) -> tuple[list[Finding], list[Estimate]]:  # fmt: skip
     m = len(results.models)
     if m < 2:
-        return [finding("One model: there is nothing to rank.", subjects=results.models)], []
+        return [finding("One model: there is nothing to rank.", verdict="yes", subjects=results.models)], []
     if not results.connected:
         claim = "The table falls into pieces that share no task; models of different pieces are not compared."
         return [finding(claim, method="connected models and tasks")], []
