@@ -153,7 +153,8 @@ def main() -> None:
         for noise in NOISES:
             for plant in PLANTS:
                 hit, false, peer_hit, peer_false = detection(plant, tables, noise, options.plants)
-                print(f"  {noise:26s} {plant:26s} found {hit:5.0%}, false {false:6.2%};  "
+                good = hit >= 0.95 and false <= 0.005
+                print(f"  {noise:26s} {plant:26s} found {hit:5.0%}, false {false:6.2%} ({'pass' if good else 'FAIL'});  "
                       f"4 robust sd: found {peer_hit:5.0%}, false {peer_false:6.2%}")  # fmt: skip
 
 

@@ -87,7 +87,8 @@ def main() -> None:
     for cases in (tasks_cases, these_cases):
         for name, predicted, simulated, normal in cases(repetitions):
             print(
-                f"{name:28s} predicted {predicted:.3f}, simulated {simulated:.3f}, ratio {predicted / simulated:.3f}; "
+                f"{name:28s} predicted {predicted:.3f}, simulated {simulated:.3f}, ratio {predicted / simulated:.3f} "
+                f"({'pass' if abs(predicted / simulated - 1) <= 0.15 else 'FAIL'}, limit 0.85 to 1.15); "
                 f"normal formula {normal:.3f}, ratio {normal / simulated:.3f}"
             )
 

@@ -68,7 +68,7 @@ def show_table(path: Path, repetitions: int) -> None:
     size = f"{len(results.models)} × {len(results.tasks)}"
     print(
         f"{path.name.split('__')[0]:10s} {size:8s} G {whole.value:.3f}: half predicts half in {found['coverage']:.1%} "
-        f"of {repetitions}, width {found['width']:.3f}, off by {found['off']:.3f} in the median, given in "
+        f"of {repetitions} ({'pass' if found['coverage'] >= 0.85 else 'FAIL'}, limit 85 %), width {found['width']:.3f}, off by {found['off']:.3f} in the median, given in "
         f"{found['known']:.0%}; Feldt {found['feldt']:.1%}, width {found['feldt_width']:.3f}"
     )
 

@@ -68,7 +68,7 @@ def test_probability_of_improvement_equals_its_definition(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_aggregates_and_improvement_equal_rliable(seed):
-    """rliable 1.2, run beside: its four aggregates and its probability of improvement, to 1e-12."""
+    """The package rliable 1.2, run beside: its four aggregates and its probability of improvement, to 1e-12."""
     theirs = pytest.importorskip("rliable.metrics", reason="rliable is not installed")
     rng = np.random.default_rng(seed)
     t = int(rng.integers(1, 30))
