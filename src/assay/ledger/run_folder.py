@@ -13,7 +13,7 @@ from assay.errors import NothingToAssessError, StoreError, UsageError
 from assay.ledger.ledger import Ledger
 from assay.ledger.rows import TrialRow
 from assay.outcome import Predictions
-from assay.store.paths import RunPaths, write_text
+from assay.store.paths import UNFINISHED, RunPaths, write_text
 
 FOLDER_VERSION = 1
 
@@ -99,13 +99,19 @@ def make_run(path: str | Path, *, ledger_url: str | None = None) -> RunFolder:
     root = Path(path)
     if is_run(root):
         return RunFolder(root, _read_marker(root), ledger_url=ledger_url)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and (not root.is_dir() or _foreign(root)):
         raise UsageError(f"{root} exists and is not a run folder; name a new or an empty folder")
     marker = {"folder_version": FOLDER_VERSION, "assay": __version__, "created": time.time()}
     if ledger_url is not None:
         marker["ledger"] = ledger_url
     write_text(RunPaths(root).marker, json.dumps(marker, indent=1, sort_keys=True))
     return RunFolder(root, marker, ledger_url=ledger_url)
+
+
+def _foreign(root: Path) -> bool:
+    """Whether a folder holds more than what a run leaves that was killed, or starts beside this one, at its marker."""
+    names = {path.name for path in root.iterdir() if not path.name.startswith(UNFINISHED)}
+    return bool(names) and RunPaths(root).marker.name not in names
 
 
 def _read_marker(root: Path) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from assay.errors import StoreError
 
+UNFINISHED = ".tmp-"
+"""How the name of a file begins that is not yet written whole; a killed process leaves it behind."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
@@ -78,7 +81,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
         os.close(handle)
         temporary = Path(name)
         write(temporary)
