@@ -44,6 +44,20 @@ def test_the_same_study_again_runs_nothing(finished):
     assert again.tally.reused == len(finished.folder.trials())
 
 
+def test_a_recipe_solves_all_draws_and_seeds_of_a_model_in_one_call(tmp_path, monkeypatch):
+    """The probe is given the whole grid of a model at once, so that one factorisation serves it."""
+    from assay.adapt.probe import Probe
+
+    given, real = [], Probe.run
+    monkeypatch.setattr(Probe, "run", lambda self, jobs: given.append(list(jobs)) or real(self, jobs))
+    recipes = ["probe", {"method": "probe", "scale": "standard"}]
+    study = a_study(recipes=recipes, draws=2, seeds=2, baselines={"untrained": False, "raw": False})
+    study.run(tmp_path / "run", quiet=True)
+
+    assert [len(jobs) for jobs in given] == [8]
+    assert len({id(job.features) for job in given[0]}) == 1
+
+
 def test_a_wider_study_runs_only_what_is_new(tmp_path):
     """Adding a draw leaves the trials of the first draw alone."""
     first = a_study(draws=1).run(tmp_path / "run", quiet=True)
