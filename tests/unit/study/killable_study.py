@@ -19,41 +19,39 @@ from assay.testing.models import FakeModel
 PROCESSES = multiprocessing.get_context("forkserver")
 PRELOADED = [
     "assay.study", "assay.run.runner", "assay.adapt.probe", "assay.adapt.ridge", "assay.sources.data",
-    "assay.features.extract", "sklearn.datasets", "pyarrow.parquet",
+    "assay.features.extract", "assay.features.speed", "assay.metrics.counted", "assay.run.describe",
+    "assay.assess.selection", "assay.report.summary", "sklearn.datasets", "pyarrow.parquet", "sqlite3", "PIL.Image",
 ]  # fmt: skip
 PROCESSES.set_forkserver_preload(PRELOADED)
 
 
-class SlowModel(FakeModel):
-    """A fake that takes a moment a batch, and writes down how many items it was given."""
+BATCH = 16
 
-    def __init__(self, seed, log=None, seconds=0.02):
-        super().__init__("image", name=f"slow-{seed}", seed=seed)
-        self.log, self.seconds = log, seconds
+
+class SlowModel(FakeModel):
+    """A fake that takes a moment for a batch of features."""
 
     def encode(self, batch):
         """(b, 8) features."""
-        time.sleep(self.seconds)
-        if self.log is not None:
-            with open(self.log, "a") as file:
-                file.write(f"{len(batch['x'])}\n")
+        time.sleep(0.02 if len(batch["x"]) == BATCH else 0.0)
         return super().encode(batch)
 
 
-def the_study(log=None):
+def the_study():
     """Two models, two recipes on features and the baselines, two draws."""
     return Study(
-        models=[SlowModel(seed, log) for seed in (0, 1)], data=[{"uri": "sklearn:digits", "label": "d", "rows": 120}],
+        models=[SlowModel("image", name=f"slow-{seed}", seed=seed) for seed in (0, 1)],
+        data=[{"uri": "sklearn:digits", "label": "d", "rows": 120}],
         recipes=["ridge", {"method": "probe", "C": [0.01, 1.0]}], draws=2, metrics=["accuracy"],
-        features={"batch_size": 16},
+        features={"batch_size": BATCH},
     )  # fmt: skip
 
 
-def run_study(path, *, log=None, killed_after=None):
+def run_study(path, *, killed_after=None):
     """Run or resume the study in `path`; SIGKILL ends the process after so many seconds, where they are given."""
     if killed_after is not None:
         threading.Thread(target=_kill_me, args=(killed_after,), daemon=True).start()
-    the_study(log).run(path, quiet=True)
+    the_study().run(path, quiet=True)
 
 
 def start(path, **keywords):
@@ -90,13 +88,14 @@ def predictions_of(path):
 
 
 def features_of(path):
-    """Model and choice → item → its stored features as bytes; every file that counts is whole."""
+    """Model and choice → item → its stored features as bytes; every file that counts is whole, no item stands twice."""
     store = FeatureStore(open_run(path).paths.features)
     assert not store.verify().damaged
     found = {}
     for manifest in store.root.rglob("manifest.json"):
-        items = found.setdefault(str(manifest.parent.relative_to(store.root)), {})
-        for part in json.loads(manifest.read_text())["parts"]:
-            arrays = load_file(manifest.parent / part["file"])
-            items |= {row.tobytes(): x.tobytes() for row, x in zip(arrays["item"], arrays["x"], strict=True)}
+        parts = [load_file(manifest.parent / part["file"]) for part in json.loads(manifest.read_text())["parts"]]
+        items = [item.tobytes() for part in parts for item in part["item"]]
+        assert len(items) == len(set(items))
+        rows = [x.tobytes() for part in parts for x in part["x"]]
+        found[str(manifest.parent.relative_to(store.root))] = dict(zip(items, rows, strict=True))
     return found
