@@ -17,8 +17,8 @@ import numpy as np
 from scipy.stats import binomtest, norm
 
 from assay.assess.selection.compare import compare, difference, regret_bounds
-from assay.assess.selection.posterior import chance_of_best, regrets, true_scores
 from assay.assess.selection.replicates import Replicates
+from assay.stats.true_scores import chance_of_best, regrets, true_scores
 
 WORLDS = ("alike", "one ahead", "spread", "drawn")
 

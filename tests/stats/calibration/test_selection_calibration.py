@@ -12,9 +12,9 @@ from scipy.stats import binomtest, norm
 
 from assay.assess.selection.candidates import Candidate, Run, align
 from assay.assess.selection.compare import compare, difference, regret_bounds
-from assay.assess.selection.posterior import chance_of_best, regrets, true_scores
 from assay.assess.selection.replicates import Replicates, replicate
 from assay.outcome import Predictions
+from assay.stats.true_scores import chance_of_best, regrets, true_scores
 
 
 def study(levels, n, rng, resamples=300):

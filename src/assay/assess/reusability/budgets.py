@@ -121,11 +121,12 @@ def _crossing_row(first: Candidate, second: Candidate, level: float) -> Row | No
     gaps = np.array([[one[draw][b] - other[draw][b] for b in common] for draw in draws])
     mean = gaps.mean(axis=0)
     few, many = (first.model, second.model) if mean[0] >= 0 else (second.model, first.model)
-    row = {"target": first.target, "with_few_labels": few, "with_many_labels": few}
+    row = {"target": first.target, "with_few_labels": few, "with_many_labels": few, "cross": "unknown"}
     if mean[0] * mean[-1] >= 0:
         sure = _leads(gaps if mean[0] >= 0 else -gaps, level)
         why = f"{few} leads at every budget" if sure else "no crossing is seen, and one is not ruled out"
-        return {**row, "at_budget": Estimate.unknown("crossing", why, unit="labels a class", n=len(draws))}
+        said = Estimate.unknown("crossing", why, unit="labels a class", n=len(draws))
+        return {**row, "cross": "no" if sure else "unknown", "at_budget": said}
     row = {**row, "with_many_labels": many}
     if len(draws) < LEAST_DRAWS:
         return {**row, "at_budget": Estimate.unknown(
@@ -137,7 +138,8 @@ def _crossing_row(first: Candidate, second: Candidate, level: float) -> Row | No
         return {**row, "at_budget": Estimate.unknown(
             "crossing", "the mean curves cross, and the draws cannot tell the two apart on either side",
             unit="labels a class", n=len(draws))}  # fmt: skip
-    return {**row, "at_budget": Estimate(
+    sure = low is not None and high is not None
+    return {**row, "cross": "yes" if sure else "unknown", "at_budget": Estimate(
         name="crossing", value=value, low=low or 0.0, high=high, level=level, n=len(draws), unit="labels a class",
         method="t test over draws along both curves", population=OTHER_DRAWS)}  # fmt: skip
 
@@ -160,7 +162,7 @@ def over_draws(values: Floats, name: str, level: float, *, missing: str = "it wa
     """Mean over draws with a t-interval; no interval from fewer than three draws, and a reason without any."""
     if not len(values):
         return Estimate.unknown(name, missing, population=OTHER_DRAWS)
-    mean = float(values.mean())
+    mean = round(float(values.mean()), 15)
     if len(values) < LEAST_DRAWS:
         return Estimate(name=name, value=mean, n=len(values), method="mean over draws; too few for an interval")
     half = float(student.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

@@ -17,8 +17,10 @@ from assay.assess.reusability.records import INDICATORS, MORE_IS_BETTER, Candida
 from assay.errors import UnknownNameError
 from assay.estimate import Estimate
 from assay.finding import Row
+from assay.stats.true_scores import true_scores
 
-DRAWS = 4000
+DRAWS = 2000
+_COSTS = ("adaptation_seconds", "latency_ms", "flops", "parameters")
 _COMPLEXITY = ("latency_ms", "flops", "parameters")
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,8 @@ def make_pool(candidates: Sequence[Candidate], *, rng: np.random.Generator, indi
 
     Args:
         candidates: The models, all on one target.
-        rng: Draws what is uncertain: the replicates that the models share, or normal draws about each value.
+        rng: Draws what is uncertain: true scores given the replicates that the models share (`stats.true_scores`), and
+            costs about their value, as wide as their interval says.
         indicators: Names among `INDICATORS`. By default performance, time of adaptation, one measure of complexity (the
             first of latency, FLOPs and parameters that all models have, so that complexity does not count three times)
             and the distance of source and target, each where it is known for all models and differs between them.
@@ -105,18 +108,6 @@ def weight_rows(pool: Pool) -> list[Row]:
     ]
 
 
-def paired_replicates(scores: Floats, *, rng: np.random.Generator, b: int = DRAWS) -> Floats:
-    """(b, m) means that other draws would give, from (n, m) scores over n draws that the models share.
-
-    The mean of n draws is t about its truth, with the draws' own covariance: every difference of two models is then t
-    with n − 1 degrees of freedom, as in their paired t test.
-    """
-    n = len(scores)
-    centred = scores - scores.mean(axis=0)
-    spread = np.sqrt((n - 1) / rng.chisquare(n - 1, size=(b, 1)))
-    return scores.mean(axis=0) + spread * (rng.standard_normal((b, n)) @ centred) / np.sqrt(n * (n - 1))
-
-
 def _usual(candidates: Sequence[Candidate]) -> list[str]:
     def known(name: str) -> bool:
         return all(candidate.indicator(name) is not None for candidate in candidates)
@@ -130,29 +121,49 @@ def _usual(candidates: Sequence[Candidate]) -> list[str]:
 def _draw(candidates: Sequence[Candidate], name: str, rng: np.random.Generator) -> Floats | None:
     """(b, m) draws of one indicator, more is better; None where a model lacks it."""
     found = [candidate.indicator(name) for candidate in candidates]
-    shared = [candidate.replicates for candidate in candidates]
-    if name == "performance" and all(replicate is not None for replicate in shared):
-        return np.resize(np.stack([r for r in shared if r is not None], axis=1), (DRAWS, len(candidates)))
     if any(estimate is None for estimate in found):
         return None
+    if name == "performance":
+        return _scores(candidates, rng)
     # What was measured once for several candidates, such as one model under two recipes, is drawn once.
     kinds = {estimate: _normal(estimate, rng) for estimate in dict.fromkeys(found) if estimate is not None}
     drawn = np.stack([kinds[estimate] for estimate in found if estimate is not None], axis=1)
-    if name in ("performance", "distance"):
-        return drawn if name in MORE_IS_BETTER else -drawn
+    if name == "distance":
+        return -drawn
     # Costs differ by factors, so they are compared on the logarithmic scale; a wide interval draws none below zero.
     middle = np.array([estimate.value for estimate in found if estimate is not None])
     logs = np.log(np.maximum(drawn, np.maximum(0.05 * middle, 1e-12)))
     return logs if name in MORE_IS_BETTER else -logs
 
 
+def _scores(candidates: Sequence[Candidate], rng: np.random.Generator) -> Floats:
+    """(b, m) what the true scores may be.
+
+    Noisy scores are drawn towards what models of their cost reach in this pool: taken as they are, the luckiest would
+    seem to beat the others too often, and the costly ones, which tend to be better, would be left off the front.
+    """
+    observed = np.array([candidate.performance.value for candidate in candidates], dtype=float)
+    shared = [candidate.replicates for candidate in candidates]
+    if all(replicates is not None for replicates in shared):
+        covariance = np.cov(np.array(shared, dtype=float)).reshape(len(observed), -1)
+    else:
+        covariance = np.diag([_spread(candidate.performance) ** 2 for candidate in candidates])
+    if len(observed) < 2:
+        return observed + np.sqrt(covariance[0, 0]) * rng.normal(size=(DRAWS, 1))
+    costs = [[estimate.value for c in candidates if (estimate := c.indicator(name)) is not None] for name in _COSTS]
+    logs = [np.log(np.maximum(np.array(cost, dtype=float), 1e-12)) for cost in costs if len(cost) == len(candidates)]
+    along = np.mean([(log - log.mean()) / (log.std() or 1.0) for log in logs], axis=0) if logs else None
+    return true_scores(observed, covariance, samples=DRAWS, rng=rng, along=along)
+
+
+def _spread(estimate: Estimate) -> float:
+    """The standard error that an interval tells; zero without one."""
+    return (estimate.width or 0.0) / (2 * float(norm.ppf((1 + (estimate.level or 0.95)) / 2)))
+
+
 def _normal(estimate: Estimate, rng: np.random.Generator) -> Floats:
     """(b,) draws about a value, as wide as its interval says."""
-    value = estimate.value or 0.0
-    if estimate.width is None:
-        return np.full(DRAWS, value)
-    spread = estimate.width / (2 * float(norm.ppf((1 + (estimate.level or 0.95)) / 2)))
-    return value + spread * rng.normal(size=DRAWS)
+    return (estimate.value or 0.0) + _spread(estimate) * rng.normal(size=DRAWS)
 
 
 def _central(weights: Floats, names: Sequence[str]) -> str | None:

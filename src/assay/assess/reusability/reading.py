@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from assay.assess.reusability.budgets import LEAST_DRAWS, over_draws
-from assay.assess.reusability.choice import paired_replicates
 from assay.assess.reusability.records import BudgetScore, Candidate, Complexity, Similarity
 from assay.errors import DataError, NothingToAssessError, UnknownNameError
 from assay.estimate import Estimate
 from assay.frames import column, place
+from assay.stats.repetitions import training_deviations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ _COUNTED = ("parameters", "trained_parameters", "flops", "activations", "width",
 _TIMED = ("latency_ms", "throughput")
 OPTIONAL = ("feature_seconds", *_COUNTED, *_TIMED, "distance")
 """Columns that are read where the table has them under these names."""
+REPLICATES = 2000
 ROLES = ("model", "twin", "baseline")
 
 Floats = NDArray[np.float64]
@@ -208,5 +209,7 @@ def _with_replicates(
     shared = sorted(set.intersection(*(set(found) for found in scores))) if scores else []
     if len(shared) < LEAST_DRAWS:
         return list(candidates)
-    drawn = paired_replicates(np.array([[found[draw] for found in scores] for draw in shared]), rng=rng)
+    table = np.array([[found[draw] for found in scores] for draw in shared])
+    nothing = np.zeros((table.shape[1], table.shape[1]))
+    drawn = table.mean(axis=0) + training_deviations(table, nothing, REPLICATES, rng)
     return [replace(candidate, replicates=drawn[:, i]) for i, candidate in enumerate(candidates)]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from assay.assess.selection.candidates import Aligned, Background, Candidate, Regime, align, named
 from assay.assess.selection.compare import Comparison, compare, difference, regret_bounds
-from assay.assess.selection.posterior import chance_of_best, regrets, true_scores
 from assay.assess.selection.replicates import Replicates, replicate
 from assay.errors import AssayError, NothingToAssessError, UsageError
 from assay.estimate import Estimate
 from assay.metrics import METRICS, interval
+from assay.stats.true_scores import chance_of_best, regrets, true_scores
 
 SAMPLES = 2000
 
@@ -132,7 +132,7 @@ def scale_of(metric: str) -> Scale:
 def risk(
     replicates: Replicates, scale: Scale, *, level: float, population: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], tuple[Estimate, ...]]:
-    """(m,) chance of being the best, and (m,) expected regret, which see `posterior` and `compare.regret_bounds`."""
+    """(m,) chance of being the best, and (m,) expected regret; see `stats.true_scores` and `compare.regret_bounds`."""
     m = len(replicates.names)
     if m == 1:
         reason = "there is one candidate; regret needs something to compare with"

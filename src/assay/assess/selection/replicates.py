@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from assay.assess.selection.candidates import Aligned
 from assay.metrics import METRICS
 from assay.metrics import contributions as contributions_of
+from assay.stats.repetitions import covariance_of, training_deviations
 
 Floats = NDArray[np.float64]
 CELLS = 4_000_000
@@ -93,7 +94,7 @@ def replicate(
     counted = repetitions(moves, aligned.draws)
     return Replicates(
         names=aligned.names, point=np.array([float(np.mean(row)) for row in per_run]), items=items, n=n,
-        repeats=len(table), trainings=training_deviations(table, _covariance(counted), resamples, rng),
+        repeats=len(table), trainings=training_deviations(table, covariance_of(counted), resamples, rng),
     )  # fmt: skip
 
 
@@ -120,48 +121,6 @@ def repetitions(per_run: Sequence[Sequence[Any]], draws: Sequence[NDArray[np.int
         fewest = min(len(values) for values in per_run)
         columns = [list(values)[:fewest] for values in per_run]
     return np.swapaxes(np.array(columns, dtype=np.float64), 0, 1)
-
-
-def _covariance(table: Floats) -> Floats:
-    """(m, m) covariance between candidates over r repetitions, summed over what else the table has; 0 for one."""
-    r, m = table.shape[:2]
-    if r < 2:
-        return np.zeros((m, m))
-    centred = (table - table.mean(axis=0)).reshape(r, m, -1)
-    return np.einsum("rmi,rki->mk", centred, centred) / (r - 1)
-
-
-def training_deviations(table: Floats, counted: Floats, b: int, rng: np.random.Generator) -> Floats:
-    """(b, m) draws of the error of the mean over r repetitions that drawing other items does not bring.
-
-    Repetitions scatter because the training differs and because their items answer differently; the second part,
-    `counted`, is in the item part already and is taken off. With fewer than six repetitions the candidates share one
-    variance (compound symmetry: a part common to all and a part of their own), which has (r - 1)(m - 1) degrees of
-    freedom instead of r - 1; with six or more each has its own. Either way the draws are t, so that few repetitions
-    give wide intervals rather than wrong ones.
-
-    Args:
-        table: (r, m) scores of the repetitions.
-        counted: (m, m) covariance over repetitions that the items alone explain.
-        b: How many draws.
-        rng: The source of randomness.
-    """
-    r, m = table.shape
-    if r < 2:
-        return np.zeros((b, m))
-    left = _covariance(table) - counted
-    if r >= 6 or m == 1:
-        raw = np.diag(_covariance(table))
-        share = np.divide(np.maximum(np.diag(left), 0), raw, out=np.zeros(m), where=raw > 0)
-        scale = np.sqrt((r - 1) / rng.chisquare(r - 1, size=(b, 1)))
-        mixed: Floats = rng.standard_normal((b, r)) @ (table - table.mean(axis=0)) / np.sqrt(r * (r - 1))
-        return scale * mixed * np.sqrt(share)
-    own = max(0.0, float(np.trace(left) - left.sum() / m)) / (m - 1)
-    common = max(0.0, float(left.sum()) / m**2 - own / m)
-    freedom = (r - 1) * (m - 1)
-    noise = rng.standard_normal((b, m)) * np.sqrt(own * freedom / rng.chisquare(freedom, size=(b, 1)))
-    shared = rng.standard_normal((b, 1)) * np.sqrt(common * (r - 1) / rng.chisquare(r - 1, size=(b, 1)))
-    return (noise + shared) / np.sqrt(r)
 
 
 def _weights(n: int, b: int, groups: NDArray[Any] | None, rng: np.random.Generator) -> Iterator[Floats]:

@@ -17,7 +17,9 @@ FREEDOM = 3.0
 WARM_UP = 200
 
 
-def true_scores(observed: Floats, covariance: Floats, *, samples: int, rng: np.random.Generator) -> Floats:
+def true_scores(
+    observed: Floats, covariance: Floats, *, samples: int, rng: np.random.Generator, along: Floats | None = None
+) -> Floats:
     """(samples, m) draws of the true scores, jointly.
 
     Model: observed ~ N(true, covariance); true_i ~ t_3(level, spread), independent; flat prior for the level;
@@ -29,6 +31,8 @@ def true_scores(observed: Floats, covariance: Floats, *, samples: int, rng: np.r
         covariance: (m, m) covariance of their errors.
         samples: how many draws to return.
         rng: the source of randomness.
+        along: (m,) what the level may rise or fall with, such as the logarithm of the cost; its slope, for `along` of
+            unit spread, is normal about zero with the spread of the true scores.
 
     References:
         Gelman (2006), Prior distributions for variance parameters in hierarchical models, section 3.
@@ -44,7 +48,8 @@ def true_scores(observed: Floats, covariance: Floats, *, samples: int, rng: np.r
     centre = observed.mean()
     data = (observed - centre) / unit
     pulled = noise_inverse @ data
-    level, spread2, extra = 0.0, max(1.0, float(data.var())), 1.0
+    spread2, extra = max(1.0, float(data.var())), 1.0
+    level, trend = np.zeros(m), _Trend(along, m)
     mixing = np.ones(m)
     kept = np.empty((samples, m))
     for step in range(WARM_UP + samples):
@@ -52,14 +57,36 @@ def true_scores(observed: Floats, covariance: Floats, *, samples: int, rng: np.r
         factor = np.linalg.cholesky(noise_inverse + np.diag(prior))
         mean = np.linalg.solve(factor.T, np.linalg.solve(factor, pulled + prior * level))
         true = mean + np.linalg.solve(factor.T, rng.standard_normal(m))
-        level = true @ prior / prior.sum() + rng.standard_normal() / np.sqrt(prior.sum())
+        level, rise = trend.draw(true, prior, spread2, rng)
         squares = (true - level) ** 2
         mixing = (FREEDOM + squares / spread2) / (2 * rng.standard_gamma((FREEDOM + 1) / 2, size=m))
-        spread2 = float((1 / extra + np.sum(squares / mixing) / 2) / rng.standard_gamma((m + 1) / 2))
+        among = np.sum(squares / mixing) + rise
+        spread2 = float((1 / extra + among / 2) / rng.standard_gamma((m + trend.slopes + 1) / 2))
         extra = float((1 + 1 / spread2) / rng.standard_gamma(1.0))
         if step >= WARM_UP:
             kept[step - WARM_UP] = true
     return centre + unit * kept
+
+
+class _Trend:
+    """The level of the true scores: one for all, or one that rises along something."""
+
+    def __init__(self, along: Floats | None, m: int) -> None:
+        varies = along is not None and bool(np.ptp(along) > 0)
+        self.slopes = int(varies)
+        columns = [np.ones(m)]
+        if along is not None and varies:
+            columns.append((along - along.mean()) / along.std())
+        self.design = np.column_stack(columns)
+
+    def draw(self, true: Floats, prior: Floats, spread2: float, rng: np.random.Generator) -> tuple[Floats, float]:
+        """(m,) a level given the true scores and their prior precisions, and the square of its slope."""
+        weighed = self.design * prior[:, None]
+        precision = self.design.T @ weighed + np.diag([0.0, 1.0 / spread2][: 1 + self.slopes])
+        factor = np.linalg.cholesky(precision)
+        mean = np.linalg.solve(factor.T, np.linalg.solve(factor, weighed.T @ true))
+        found = mean + np.linalg.solve(factor.T, rng.standard_normal(1 + self.slopes))
+        return self.design @ found, float(np.sum(found[1:] ** 2))
 
 
 def own_error(covariance: Floats) -> float:
