@@ -10,7 +10,6 @@ import typer
 from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
 
 if TYPE_CHECKING:
-    from assay.assess.selection.reading import Columns
     from assay.finding import Assessment
 
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="A run folder, or a table: one row a model and item.")]
@@ -42,8 +41,10 @@ def command(
     fail_if: FailIf = None,
 ) -> None:
     """Rank models on the same items, and say which can't be told apart."""
+    from assay.assess.selection.front import selection
     from assay.assess.selection.reading import Columns
     from assay.ledger import is_run
+    from assay.ledger.tables import read_table
 
     if is_run(source):
         emit(_of_run(source, data, metric, level, rng_seed), json=json, html=html, fail_if=fail_if)
@@ -52,20 +53,8 @@ def command(
         model=model, item=item, target=target, prediction=prediction, score=tuple(score or ()), draw=draw, seed=seed,
         group=group,
     )  # fmt: skip
-    emit(_of_table(source, columns, metric, level, rng_seed), json=json, html=html, fail_if=fail_if)
-
-
-def _of_table(source: Path, columns: Columns, metric: str | None, level: float, rng_seed: int) -> Assessment:
-    from assay.assess.selection import Background, selection
-    from assay.assess.selection.reading import read_results
-    from assay.ledger.tables import read_table
-    from assay.rng import stream
-
-    reading = read_results(read_table(source), columns, metric=metric)
-    return selection(
-        reading.candidates, metric=reading.metric, background=Background(classes=reading.classes), level=level,
-        task=source.stem, groups=reading.groups, rng=stream(rng_seed, "selection", source.stem),
-    )  # fmt: skip
+    found = selection(read_table(source), columns, metric=metric, task=source.stem, level=level, rng_seed=rng_seed)
+    emit(found, json=json, html=html, fail_if=fail_if)
 
 
 def _of_run(source: Path, data: str | None, metric: str | None, level: float, rng_seed: int) -> Assessment:

@@ -64,7 +64,7 @@ def interval(
 
     Example:
         >>> print(interval("accuracy", [0, 1, 1, 0, 1], [0, 1, 0, 0, 1]))
-        0.800 [0.376, 0.964] fraction
+        0.800 [0.376, 0.964]
     """
     metric = find(metric) if isinstance(metric, str) else metric
     two_sided_quantile(level)  # refuses a level outside (0, 1) before anything is computed
@@ -109,7 +109,7 @@ def difference(
     Example:
         >>> target, right, half = [0, 1] * 20, [0, 1] * 20, [0, 0] * 20
         >>> print(difference("accuracy", target, (right, None), (half, None)))
-        0.500 [0.311, 0.641] fraction
+        0.500 [0.311, 0.641]
     """
     metric = find(metric) if isinstance(metric, str) else metric
     one, two = metric.read(target, *first), metric.read(target, *second)

@@ -77,6 +77,10 @@ class Budget:
         return cls(trials=int(number))
 
 
+def _silent(text: str) -> None:
+    """Says nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is asked: which models, which data, and how to judge."""
@@ -84,6 +88,7 @@ class Question:
     models: Sequence[str]
     """Names as users type them."""
     data: Dataset
+    """The data; a name, as users type it, is loaded at once."""
     metric: str | None = None
     """None for accuracy, or R² for real targets."""
     twins: bool = False
@@ -98,8 +103,14 @@ class Question:
     """Folder that keeps features; None for one that is thrown away."""
     device: str = "auto"
     engine: str = "auto"
-    say: Say = print
+    say: Say = _silent
     """Told what goes on."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.data, str):
+            from assay.sources.data import load_data
+
+            object.__setattr__(self, "data", load_data(self.data))
 
     @property
     def measure(self) -> str:

@@ -23,9 +23,9 @@ from assay.outcome import Predictions
 class Columns:
     """Which column holds what."""
 
-    model: str
-    item: str
-    target: str
+    model: str = "model"
+    item: str = "item"
+    target: str = "target"
     prediction: str | None = None
     """Predicted class or number."""
     score: Sequence[str] = ()
