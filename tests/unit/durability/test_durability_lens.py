@@ -315,3 +315,24 @@ def test_a_log_without_labels_has_nothing_to_assess():
 def test_the_door_opens():
     """`assay.durability` is the lens."""
     assert assay.durability is durability
+
+
+def test_the_mix_of_classes_is_exact_with_labels_and_guessed_without(make_log):
+    """Label and within-class term sum to the change; where no label has come only BBSE and EM speak."""
+    log = make_log()
+    late = log["when"] > log["when"].max() - pd.Timedelta("60D")
+    log.loc[late, "truth"] = None
+    found = durability(log, time="when", target="truth", proba="yes=p", split="part", window="60d", refits=0)
+    source = found.tables["curve"][0]["performance"].value
+    scores = {row["name"]: row["performance"].value for row in found.tables["curve"]}
+    known = [row for row in found.tables["class_mix"] if row["label_term"].known]
+    last = found.tables["class_mix"][-1]
+
+    assert len(known) >= 3
+    for row in known:
+        change = 100 * (source - scores[row["window"]])
+        if row["n"] == next(r["n"] for r in found.tables["curve"] if r["name"] == row["window"]):
+            assert row["label_term"].value + row["within_class"].value == pytest.approx(change, abs=1e-9)
+        assert row["label_term_bbse"].value == pytest.approx(row["label_term_em"].value, abs=3)
+    assert last["label_term"].reason == "no label has arrived"
+    assert last["label_term_em"].known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay.assess.durability.causes import CAUSES
 from assay.assess.durability.results import Results
 from assay.assess.durability.stream import Stream
 from assay.assess.durability.without_labels import LabelFree, method_rows
@@ -40,7 +41,8 @@ def _say_regret(results: Results) -> str:
 
 
 def _say_causes(causes: list[Row]) -> str:
-    claimed = [f"{row['cause']} ({row['points']})" for row in causes if str(row["verdict"]).startswith("claimed")]
+    claimed = [f"{row['cause']} ({row['points']})" for row in causes
+               if str(row["verdict"]).startswith("claimed") and row["cause"] in CAUSES.values()]  # fmt: skip
     return f"Shown to contribute: {'; '.join(claimed)}." if claimed else ""
 
 
@@ -117,7 +119,7 @@ def _causes(results: Results, causes: list[Row]) -> list[Finding]:
     findings: list[Finding] = []
     for row in causes:
         points, verdict = row["points"], str(row["verdict"])
-        if row["cause"] in ("memorisation", "selection", "memorisation and selection", "not told apart"):
+        if row["cause"] not in CAUSES.values():
             continue
         caveats: tuple[str, ...] = ()
         if row["cause"] == "changed relation" and not results.fresh_wins:

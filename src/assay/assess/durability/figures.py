@@ -26,6 +26,11 @@ def _curve(results: Results) -> Figure | None:
                          "forecast": False, "n": estimate.n})  # fmt: skip
     if not rows:
         return None
+    alt = f"{len(rows)} windows, from {rows[0]['y']:.3f} to {rows[-1]['y']:.3f}."
+    if results.periods.source_window is None and results.curve.source.known:
+        source = results.curve.source
+        rows += [{"x": x, "y": source.value, "low": source.low, "high": source.high, "series": "source",
+                  "forecast": False, "n": source.n} for x in dict.fromkeys((rows[0]["x"], rows[-1]["x"]))]  # fmt: skip
     for row in results.forecast[0]:
         x = row["window"]["start"] if dated else float(windows.times[-1]) + row["ahead"]
         rows.append({"x": x, "y": row["performance"].value, "low": row["performance"].low,
@@ -38,7 +43,7 @@ def _curve(results: Results) -> Figure | None:
     return Figure(
         name="curve", kind="curve", title=f"{name.capitalize()} over time, with forecast", rows=rows, low="low",
         high="high", colour="series", x_title="window" if dated else f"time, {windows.unit}", y_title=name,
-        options=options, alt=f"{name} in {len(rows)} windows, from {rows[0]['y']:.3f} to {rows[-1]['y']:.3f}.",
+        options=options, alt=f"{name} in {alt}",
     )  # fmt: skip
 
 

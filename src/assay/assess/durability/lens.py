@@ -8,6 +8,7 @@ given.
 from __future__ import annotations
 
 import time as clock
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ class Question:
 
 
 def assess(
-    log: PredictionLog, question: Question, *, refit: Refit = probe, given: Refits | None = None,
+    log: PredictionLog, question: Question, *, refit: Refit = probe, given: Sequence[Refits] = (),
 ) -> Assessment:  # fmt: skip
     """The durability of the model behind a prediction log.
 
@@ -77,7 +78,8 @@ def assess(
         log: the log, as `read_log` gives it.
         question: what is asked.
         refit: fits a head on frozen features, for staleness regret; a logistic probe by default.
-        given: the log's own model fitted anew at later windows, where that was done; no head is refitted then.
+        given: the log's own model fitted anew at later windows, where that was done, and after it other recipes that
+            were; no head is refitted then.
 
     Returns:
         The assessment, with tables `curve`, `causes`, `regret`, `forecast` and others, and estimates `drop`, `slope`,

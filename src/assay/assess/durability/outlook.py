@@ -52,7 +52,7 @@ def forecast_rows(curve: Curve, periods: Periods, scoring: Scoring) -> tuple[lis
         mixture = curve.paths.at(time)
         name = "performance"
         rows.append({
-            "name": (ahead := _window_ahead(periods, time, step))["name"], "window": ahead, "ahead": step * j,
+            "name": (ahead := _window_ahead(periods, time, step)).pop("name"), "window": ahead, "ahead": step * j,
             "performance": _within(name, point, mixture.interval(scoring.level), scoring, choice, len(curve.at)),
             "observed": _within("observed", point, mixture.widened(sampling).interval(scoring.level), scoring, choice,
                                 len(curve.at)),

@@ -9,6 +9,7 @@ from assay.assess.durability.claims import find_claims, say_verdict
 from assay.assess.durability.curve import Curve
 from assay.assess.durability.figures import draw_figures
 from assay.assess.durability.labelling import label_next
+from assay.assess.durability.mix import mix_rows
 from assay.assess.durability.overfitting import fall_between
 from assay.assess.durability.periods import Periods
 from assay.assess.durability.results import Results
@@ -73,11 +74,16 @@ def _estimates(results: Results, causes: list[Row]) -> tuple[Estimate, ...]:
     _, unit = results.scoring.points
     total = sum(row["points"].value for row in causes) if causes else None
     change = (Estimate.unknown("change", "no later window", unit=unit) if total is None else
-              Estimate(name="change", value=total, unit=unit, method="sum of the causes"))  # fmt: skip
-    out = [results.drop, results.curve.slope, results.half_life, results.safe_until[0], regret, results.gap, change]
+              Estimate(name="change", value=total, unit=unit, method=_sum_of(results)))  # fmt: skip
+    out = [results.drop, regret, results.curve.slope, results.half_life, results.safe_until[0], results.gap]
     if not isinstance(results.refitted, str):
         out += [results.refitted.ageing, results.refitted.decay_per_overfitting]
-    return tuple(out)
+    return (*out, change)
+
+
+def _sum_of(results: Results) -> str:
+    start = "training rows" if len(results.periods.train) else "the source"
+    return f"sum of the causes: from {start} to {results.target_name}"
 
 
 def _tables(results: Results, causes: list[Row]) -> dict[str, list[Row]]:
@@ -86,6 +92,7 @@ def _tables(results: Results, causes: list[Row]) -> dict[str, list[Row]]:
         "curve": _curve_rows(results.periods, results.curve, results.unlabelled),
         "causes": causes,
         "causes_by_window": results.by_window,
+        "class_mix": mix_rows(results.periods, results.scoring),
         "overfitting": results.chain,
         "carriers": results.carriers,
         **results.parts,
@@ -119,14 +126,13 @@ def _tables(results: Results, causes: list[Row]) -> dict[str, list[Row]]:
 def _curve_rows(periods: Periods, curve: Curve, unlabelled: LabelFree | str) -> list[Row]:
     rows: list[Row] = []
     if periods.source_window is None:
-        window = {"name": "source", "start": None, "end": periods.windows.window(0).start}
-        rows.append({"name": "source", "window": window, "n": len(periods.source), "performance": curve.source,
-                     "rate": None, "real_step": None, "role": periods.source_kind})  # fmt: skip
+        rows.append({"name": "source", "n": len(periods.source), "performance": curve.source, "rate": None,
+                     "real_step": None, "role": periods.source_kind,
+                     "window": {"start": None, "end": periods.windows.window(0).start}})  # fmt: skip
     for k, performance in enumerate(curve.performance):
         window = periods.windows.window(k)
         row: Row = {
-            "name": window.name, "window": {"name": window.name, "start": window.start, "end": window.end},
-            "n": len(periods.labelled[k]), "performance": performance, "rate": curve.rate[k],
+            "name": window.name, "n": len(periods.labelled[k]), "performance": performance, "rate": curve.rate[k],
             "real_step": curve.real[k], "role": "source" if k == periods.source_window else "stream",
         }  # fmt: skip
         if len(periods.unlabelled[k]):
@@ -135,6 +141,7 @@ def _curve_rows(periods: Periods, curve: Curve, unlabelled: LabelFree | str) -> 
             row["label_free"] = unlabelled.windows[k]
             if unlabelled.combined[k] is not None:
                 row["combined"] = unlabelled.combined[k]
+        row["window"] = {"start": window.start, "end": window.end}
         rows.append(row)
     return rows
 

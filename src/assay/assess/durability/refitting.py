@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from assay.assess.durability.periods import Periods
 from assay.assess.durability.reading.log import PredictionLog
 from assay.assess.durability.regret import Regret, ageing, regret_of, triangle
 from assay.assess.durability.representation import Representation
-from assay.assess.durability.retraining import decision_table, overfitting_and_decay
+from assay.assess.durability.retraining import decision_table, overfitting_and_decay, policies
 from assay.assess.durability.stream import MOST_TO_TRAIN, Refit, Stream, run_stream
 from assay.errors import NothingToAssessError
 from assay.estimate import Estimate
@@ -39,7 +40,7 @@ class Refitted:
 
 
 def refit_along(
-    log: PredictionLog, periods: Periods, seen: Representation, *, refit: Refit, given: Refits | None, level: float,
+    log: PredictionLog, periods: Periods, seen: Representation, *, refit: Refit, given: Sequence[Refits], level: float,
     rng: np.random.Generator,
 ) -> Refitted | str:  # fmt: skip
     """Refit heads along the windows of a log with features, or take the models that were fitted anew already.
@@ -49,14 +50,14 @@ def refit_along(
         periods: source and windows.
         seen: encoded features.
         refit: fits a head.
-        given: the log's own model, fitted anew; it is then what counts.
+        given: the log's own model, fitted anew; it is then what counts, and others after it are further policies.
         level: confidence level.
         rng: draws training rows where there are many.
 
     Returns:
         What they show, or the reason why nothing can be refitted.
     """
-    if seen.encoded is None and given is None:
+    if seen.encoded is None and not given:
         return "a fresh model needs the features that the model was fitted on; --features gives them"
     if log.outputs.regression:
         return "heads are refitted for classes only"
@@ -64,7 +65,7 @@ def refit_along(
         return "no later window"
     target = log.outputs.target.astype(int)
     try:
-        stream = (stream_of(given, target, periods) if given is not None else
+        stream = (stream_of(given[0], target, periods) if given else
                   run_stream(_encoded(seen), target, log.instants.value, periods, refit=refit, rng=rng))  # fmt: skip
     except NothingToAssessError as error:
         return str(error)
@@ -76,10 +77,11 @@ def refit_along(
     for cell in cells:
         cell["origin"], cell["window"] = names[cell["origin"]], names[cell["window"]]
         cell["score"] = cell.pop("right") / cell["n"]
+    ways = policies(stream, [stream_of(rival, target, periods) for rival in given[1:]])
     strengths, effect = _strengths(log, periods, seen, level, rng)
     return Refitted(
         stream=stream, regret=regret_of(stream, names, level=level), ageing=old, cells=cells,
-        decision=decision_table(stream, level=level), strengths=strengths, decay_per_overfitting=effect,
+        decision=decision_table(ways, level=level), strengths=strengths, decay_per_overfitting=effect,
     )  # fmt: skip
 
 

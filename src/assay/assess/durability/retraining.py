@@ -6,7 +6,7 @@ each against its gap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,39 +21,52 @@ Floats = NDArray[np.float64]
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
 
-def decision_table(
-    stream: Stream, *, level: float = 0.95, others: Mapping[str, tuple[tuple[Floats, ...], int, float]] | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Score against cost of frozen, sliding and growing heads, and of any other policy, over all windows.
+Policy = tuple[Sequence[Floats], int, float, int]
+"""Correctness of every item per window, number of fits, seconds in all, labels beyond those of the source period."""
+
+
+def policies(stream: Stream, rivals: Sequence[Stream]) -> dict[str, Policy]:
+    """The ways of keeping up that streams show: frozen, and refitted at each window; of rivals under their own names.
 
     Args:
-        stream: heads refitted along the windows.
+        stream: the model in question.
+        rivals: other recipes, fitted anew at the same windows; one with other windows is left out.
+    """
+    found = _ways(stream, "frozen")
+    for rival in rivals:
+        if rival.windows == stream.windows:
+            found |= _ways(rival, f"{rival.what} frozen")
+    return found
+
+
+def _ways(stream: Stream, frozen: str) -> dict[str, Policy]:
+    stale = [stream.stale(j) for j in range(len(stream.windows))]
+    slide, grow = stream.seconds
+    later, fits = int(sum(len(rows) for rows in stream.rows[:-1])), len(stream.origins)
+    last, every = (f"{stream.what} refit each window, {rows}" for rows in ("last rows only", "all rows so far"))
+    found: dict[str, Policy] = {frozen: (stale, 1, slide, 0)}
+    if fits > 1:
+        youngest = _filled(stream, [stream.fresh(j) for j in range(len(stale))])
+        found[every if stream.kind == "growing" else last] = (youngest, fits, slide * fits, later)
+    if stream.kind == "both":
+        found[every] = (_filled(stream, list(stream.growing)), fits, grow * fits, later)
+    return found
+
+
+def decision_table(found: Mapping[str, Policy], *, level: float = 0.95) -> list[dict[str, Any]]:
+    """Score against cost of each way of keeping up, over all windows.
+
+    Args:
+        found: the ways, as `policies` gives them; the first is what the others are held against.
         level: confidence level.
-        others: name → (correctness of every item per window, number of refits, seconds in all), such as a sliding
-            fine-tune of the whole network.
 
     Returns:
-        One row a policy: `policy`, `score`, `gain` over the frozen head (paired, over windows), `refits`, `seconds`,
+        One row a policy: `policy`, `score`, `gain` over the frozen model (paired, over windows), `refits`, `seconds`,
         `labels` that it needs beyond those of the source period, `seconds_per_point` gained where it gains.
     """
-    w = len(stream.windows)
-    frozen = [stream.stale(j) for j in range(w)]
-    spent_slide, spent_grow = stream.seconds
-    youngest = _filled(stream, [stream.fresh(j) for j in range(w)])
-    later = int(sum(len(rows) for rows in stream.rows[:-1]))
-    refits = len(stream.origins)
-    slides, grows = (f"{stream.what} refit each window, {rows}" for rows in ("last rows only", "all rows so far"))
-    first = grows if stream.kind == "growing" else slides
-    policies: dict[str, tuple[list[Floats], int, float, int]] = {
-        "frozen": (frozen, 1, spent_slide, 0),
-        first: (youngest, refits, spent_slide * refits, later),
-    }
-    if stream.kind == "both":
-        policies[grows] = (_filled(stream, list(stream.growing)), refits, spent_grow * refits, later)
-    for name, (right, count, seconds) in (others or {}).items():
-        policies[name] = (list(right), count, seconds, later)
+    frozen = next(iter(found.values()))[0]
     rows: list[dict[str, Any]] = []
-    for name, (right, count, seconds, labels) in policies.items():
+    for name, (right, count, seconds, labels) in found.items():
         gain = _gain(right, frozen, level)
         rows.append({
             "policy": name, "score": float(np.concatenate(right).mean()), "gain": gain, "refits": count,
@@ -68,7 +81,7 @@ def _filled(stream: Stream, right: list[Floats | None]) -> list[Floats]:
     return [found if found is not None else stream.stale(j) for j, found in enumerate(right)]
 
 
-def _gain(right: list[Floats], frozen: list[Floats], level: float) -> Estimate:
+def _gain(right: Sequence[Floats], frozen: Sequence[Floats], level: float) -> Estimate:
     about: dict[str, Any] = {"name": "gain", "unit": "points", "n": len(right), "population": "other such windows"}
     means = 100 * np.array([(a - b).mean() for a, b in zip(right, frozen, strict=True)])
     value = float(means.mean())
