@@ -2,23 +2,22 @@
 
 import doctest
 import importlib
+from pathlib import Path
 
 import pytest
 
+SOURCE = Path(__file__).parents[2] / "src"
 MODULES = [
-    "assay.metrics.intervals",
-    "assay.sources.data.arrays",
-    "assay.sources.data.draws",
-    "assay.sources.data.frames",
-    "assay.sources.data.loading",
-    "assay.stats.bootstrap",
-    "assay.stats.proportion",
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in sorted(SOURCE.rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
 ]
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name):
-    """Each example of the module prints what its docstring shows."""
+def test_examples_run(name, tmp_path, monkeypatch):
+    """Each example of the module prints what its docstring shows, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
     found = doctest.testmod(importlib.import_module(name))
 
     assert found.attempted > 0
