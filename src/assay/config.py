@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from assay.errors import DataError, SpecError, UsageError, suggest
+from assay.space import Axis, SearchSpec, Space, complete_grid, faults_of
 
 MAX_BYTES = 1_000_000
 
@@ -116,15 +117,18 @@ class SubtaskSpec(_Strict):
 
 
 class RecipeSpec(BaseModel):
-    """A way to adapt, with its parameters; a list under `grid` is expanded into all combinations."""
+    """A way to adapt, with its parameters; `grid` and `space` are expanded into all combinations, or searched."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    method: str = Field(description="probe, knn, centroid, ridge, finetune, majority.")
-    grid: dict[str, list[Any]] = Field(default_factory=dict[str, list[Any]], description="Parameter → values.")
+    method: str = Field(description="probe, head, knn, centroid, ridge, finetune, majority.")
+    grid: dict[str, list[Any]] = Field(
+        default_factory=dict[str, list[Any]], description="Parameter → values, at least one."
+    )
+    space: Space = Field(default_factory=dict, description="Parameter → choices or a range, with conditions.")
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters given, without the grid."""
+        """The parameters given, without grid and space."""
         return dict(self.model_extra or {})
 
 
@@ -173,6 +177,7 @@ class StudySpec(_Strict):
     )
     baselines: BaselineSpec = Field(default_factory=BaselineSpec, description="Free baselines.")
     features: FeatureSpec = Field(default_factory=FeatureSpec, description="How features are made.")
+    search: SearchSpec | None = Field(default=None, description="Search the recipes' spaces; without it, all of them.")
     limit: int | None = Field(default=None, ge=2, description="Only so many rows of each data set: a smoke run.")
     seed: int = Field(default=0, ge=0, description="Seeds the draws of rows and the twins' weights.")
 
@@ -246,7 +251,12 @@ def _check_names(spec: StudySpec) -> list[Fault]:
     for i, data in enumerate(spec.data):
         collect(("data", i), lambda uri=data.uri: DATA_SOURCES.require(DataRef.parse(uri).source))
     for i, recipe in enumerate(spec.recipes):
-        for params in expand_grid(recipe):
+        before = len(faults)
+        faults += [(("recipes", i, "space", name), message) for name, message in _space_faults(spec, recipe)]
+        collect(("recipes", i), lambda recipe=recipe: expand_grid(recipe, searched=spec.search is not None))
+        if len(faults) > before:
+            continue
+        for params in expand_grid(recipe, searched=spec.search is not None):
             before = len(faults)
             collect(("recipes", i), lambda method=recipe.method, params=params: resolve(method, params))
             if len(faults) > before:
@@ -263,15 +273,52 @@ def _check_names(spec: StudySpec) -> list[Fault]:
     return faults
 
 
-def expand_grid(recipe: RecipeSpec) -> list[dict[str, Any]]:
-    """The parameter sets of a recipe: every combination of the grid over its fixed parameters."""
-    import itertools
+def expand_grid(recipe: RecipeSpec, *, searched: bool = False) -> list[dict[str, Any]]:
+    """The parameter sets of a recipe: every combination of grid and space over its fixed parameters.
 
-    names = list(recipe.grid)
-    return [
-        {**recipe.params, **dict(zip(names, values, strict=True))}
-        for values in itertools.product(*recipe.grid.values())
-    ]
+    Args:
+        recipe: The recipe.
+        searched: Only the fixed parameters, since the space is searched.
+
+    Raises:
+        UsageError: when the space has a range without points.
+    """
+    if searched:
+        return [recipe.params]
+    return [{**recipe.params, **more} for more in complete_grid(space_of(recipe), whole_numbers(recipe.method))]
+
+
+def space_of(recipe: RecipeSpec) -> Space:
+    """The space of a recipe; a grid is a space of choices."""
+    return {**{name: Axis(choices=values) for name, values in recipe.grid.items()}, **recipe.space}
+
+
+def whole_numbers(method: str) -> list[str]:
+    """The parameters of a recipe that are counts."""
+    from assay.builtin import ADAPTERS
+
+    table: Mapping[str, Any] = getattr(ADAPTERS[method], "parameters", {})
+    return [name for name, parameter in table.items() if parameter.kind == "integer"]
+
+
+def _space_faults(spec: StudySpec, recipe: RecipeSpec) -> list[tuple[str, str]]:
+    """(axis, message): conditions without an earlier axis, and values that the recipe does not take."""
+    from assay.adapt.parameters import resolve
+
+    faults = faults_of(space_of(recipe))
+    for name, axis in recipe.space.items():
+        for value in axis.choices if axis.choices is not None else (axis.low, axis.high):
+            try:
+                resolve(recipe.method, {**recipe.params, name: value})
+            except UsageError as error:
+                faults.append((name, str(error)))
+                break
+    if spec.search is not None and spec.search.sampler.name == "grid" and not faults:
+        try:
+            complete_grid(space_of(recipe), whole_numbers(recipe.method))
+        except UsageError as error:
+            faults.append((next(iter(recipe.space)), str(error)))
+    return faults
 
 
 def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[Place, int]]:

@@ -68,8 +68,7 @@ def _estimate(study: Study, folder: RunFolder, offline: bool, list_trials: bool)
             Estimate(name="memory", value=float(peak), unit="bytes", method="peak of the measured batches"),
         ),
         tables=tables, inputs={"rows": sum(len(part.dataset) for part in parts), "study": study.spec.name},
-        caveats=("Training time is not in the estimate of features; fine-tuning recipes add to it.",)
-        if any(trial.spec.recipe.method in ("finetune", "lora") for trial in missing) else (),
+        caveats=_caveats(study, missing),
         cost={"seconds": time.perf_counter() - start},
     )  # fmt: skip
 
@@ -80,7 +79,7 @@ def _feature_row(
     """What the features of one model for one data set would cost; None where no open trial needs them."""
     uri, data = model.ref.uri, part.dataset.ref.uri
     wanted = [trial for trial in missing if trial.spec.model.uri == uri and trial.spec.train.data.uri == data]
-    if not wanted:
+    if not wanted and (study.spec.search is None or model.ref.untrained):
         return None
     from assay.features.cost import estimate_cost
 
@@ -100,6 +99,21 @@ def _feature_row(
         **row, "seconds": cost.seconds, "peak_bytes": cost.peak_bytes, "disk_bytes": cost.disk_bytes,
         "engine": cost.engine, "note": None,
     }  # fmt: skip
+
+
+def _caveats(study: Study, missing: Sequence[PlannedTrial]) -> tuple[str, ...]:
+    found: list[str] = []
+    search, spec = study.spec.search, study.spec
+    if search is not None:
+        each = spec.draws * len(spec.seeds)
+        how_many = "every configuration" if search.sampler.name == "grid" else f"{search.trials} configurations"
+        found.append(
+            f"The search adds {how_many} on each data set, up to {each} times each; they are not counted above."
+        )
+    methods = {trial.spec.recipe.method for trial in missing} | {recipe.method for recipe in spec.recipes}
+    if methods & {"finetune", "lora"}:
+        found.append("Training time is not in the estimate of features; fine-tuning recipes add to it.")
+    return tuple(found)
 
 
 def _total(rows: Sequence[dict[str, Any]], name: str) -> float:

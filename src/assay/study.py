@@ -78,15 +78,35 @@ class Study:
         folder = make_run(path, ledger_url=ledger)
         with Progress(quiet=quiet) as progress:
             parts, models, trials = self.prepare(folder, offline=offline, progress=progress)
-            folder.ledger.plan([(t.spec, t.role, t.columns) for t in trials], smoke=self.spec.limit is not None)
-            folder.write_study(self.spec.model_dump(by_alias=True), [trial.spec.key for trial in trials])
-            del parts
             runner = Runner(
                 folder=folder, study=self.spec, models={model.ref.uri: model for model in models},
                 store=self.feature_store(folder), progress=progress, device=device,
             )  # fmt: skip
-            tally = runner.run(trials, retry_failed=retry_failed)
+            tally, keys = RunTally(), dict[str, None]()
+
+            def act(wanted: Sequence[PlannedTrial]) -> None:
+                more = list({trial.spec.key: trial for trial in wanted}.values())
+                folder.ledger.plan([(t.spec, t.role, t.columns) for t in more], smoke=self.spec.limit is not None)
+                keys.update(dict.fromkeys(t.spec.key for t in more))
+                folder.write_study(self.spec.model_dump(by_alias=True), list(keys))
+                tally.add(runner.run(more, retry_failed=retry_failed))
+
+            act(trials)
+            if self.spec.search is not None:
+                self._search(folder, parts, models, act)
         return Run(folder, tally)
+
+    def _search(self, folder: RunFolder, parts: Sequence[TaskPart], models: Sequence[StudyModel],
+                act: Callable[[Sequence[PlannedTrial]], None]) -> None:  # fmt: skip
+        """Search the spaces of the recipes on every data set, with the models that can read it."""
+        from assay.run.search.engine import Search
+
+        assert self.spec.search is not None
+        named = {entry.uri for entry in self.spec.models}
+        for part in parts:
+            mine = [model for model in models if model.ref.uri in named
+                    and model.info.get("modality") in (None, part.dataset.modality)]  # fmt: skip
+            Search(self.spec, self.spec.search, part, mine, folder, act).run()
 
     def prepare(
         self, folder: RunFolder, *, offline: bool, progress: Progress

@@ -71,6 +71,8 @@ class Contender:
 def expand(study: StudySpec, parts: Sequence[TaskPart], contenders: Sequence[Contender]) -> list[PlannedTrial]:
     """All trials of a study over resolved data sets and models; a model meets the data of its own modality.
 
+    A study that searches gets the trials of its models later, from `assay.run.search`.
+
     Raises:
         UsageError: when a model and the data have nothing in common.
     """
@@ -83,15 +85,18 @@ def expand(study: StudySpec, parts: Sequence[TaskPart], contenders: Sequence[Con
             )
     planned: list[PlannedTrial] = []
     for part in parts:
-        recipes = [resolve(recipe.method, params) for recipe in study.recipes for params in expand_grid(recipe)]
+        recipes = [resolve(recipe.method, params) for recipe in study.recipes
+                   for params in expand_grid(recipe, searched=study.search is not None)]  # fmt: skip
         frozen = [recipe for recipe in recipes if needs_features(recipe)]
         yardstick = frozen or [resolve("ridge" if part.dataset.task.kind == "regression" else "probe", {})]
         chosen: dict[Role, list[Recipe]] = {
             "model": recipes, "twin": yardstick, "raw": yardstick, "majority": [resolve("majority", {})],
         }  # fmt: skip
         for contender in [*contenders, *_baselines(study)]:
+            if study.search is not None and contender.role == "model":
+                continue
             if contender.modality in (None, part.dataset.modality):
-                planned += _trials(study, part, contender.ref, contender.role, chosen[contender.role])
+                planned += trials_of(study, part, contender.ref, contender.role, chosen[contender.role])
     return planned
 
 
@@ -185,9 +190,10 @@ def _baselines(study: StudySpec) -> list[Contender]:
     return raw + ([Contender(ref=MAJORITY, role="majority")] if study.baselines.majority else [])
 
 
-def _trials(
+def trials_of(
     study: StudySpec, part: TaskPart, model: ModelRef, role: Role, recipes: Sequence[Recipe]
 ) -> list[PlannedTrial]:
+    """The trials of one model on one part: every recipe, label budget, draw and seed, in that order."""
     text = split_text(part.split, study)
     test = DataSlice(data=part.dataset.ref, split=text)
     budgets = [None if budget == "all" else int(budget) for budget in study.budgets]

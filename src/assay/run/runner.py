@@ -55,6 +55,14 @@ class RunTally:
     errors: list[str] = field(default_factory=list[str])
     """The distinct errors, first seen first."""
 
+    def add(self, other: RunTally) -> None:
+        """What a further run did."""
+        self.done, self.failed, self.reused = (
+            self.done + other.done, self.failed + other.failed, self.reused + other.reused
+        )  # fmt: skip
+        self.seconds += other.seconds
+        self.errors += [error for error in other.errors if error not in self.errors]
+
 
 @dataclass(slots=True)
 class Runner:

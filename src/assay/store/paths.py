@@ -42,6 +42,11 @@ class RunPaths:
         return self.root / "ledger.sqlite"
 
     @property
+    def searches(self) -> Path:
+        """The Optuna storage of a study that searches, unless the user named another."""
+        return self.root / "optuna.sqlite"
+
+    @property
     def predictions(self) -> Path:
         """Folder of per-item predictions, one Parquet file a trial."""
         return self.root / "predictions"

@@ -169,17 +169,26 @@ def _results(heads: Sequence[Head], jobs: Sequence[AdaptJob], setting: Setting) 
     listed = np.unique(np.concatenate([np.asarray(part, np.int64) for part in (job.train, job.valid, job.test)]))
     said = _outputs(np.concatenate(weights), listed, setting, precise=any(h.plan.dtype == "float64" for h in good))
     for i, (head, weight) in enumerate(zip(good, weights, strict=True)):
-        job, outputs = jobs[head.job], said[:, i * columns : (i + 1) * columns]
-        linear = LinearHead.unscaled(weight[:, :-1] * setting.spread, weight[:, -1] * setting.spread + setting.center,
-                                     setting.scale)  # fmt: skip
-        wide = full_width(linear, setting.present, width_of(job))
-        full = np.full((len(said), width_of(job)), wide.bias)
-        full[:, setting.present] = outputs * setting.spread + setting.center
-        yield head, Adapted(
-            parts=predict_parts(job, partial(_predicted, job, listed, full)),
-            chosen={"epochs_run": len(head.history), "stopped": head.stopped, "precision": head.plan.dtype},
-            history=head.history, state=wide.state(),
-        )  # fmt: skip
+        outputs = said[:, i * columns : (i + 1) * columns]
+        try:
+            yield head, _result(head, jobs[head.job], weight, outputs, listed, setting)
+        except Exception as error:  # a failed trial is a row, never a hole
+            yield head, failure(error)
+
+
+def _result(head: Head, job: AdaptJob, weight: NDArray[np.float64], outputs: NDArray[np.float64],
+            listed: NDArray[np.int_], setting: Setting) -> Adapted:  # fmt: skip
+    """One head's predictions, from its (len(listed), c) outputs in the training's units, and its state."""
+    linear = LinearHead.unscaled(weight[:, :-1] * setting.spread, weight[:, -1] * setting.spread + setting.center,
+                                 setting.scale)  # fmt: skip
+    wide = full_width(linear, setting.present, width_of(job))
+    full = np.full((len(outputs), width_of(job)), wide.bias)
+    full[:, setting.present] = outputs * setting.spread + setting.center
+    return Adapted(
+        parts=predict_parts(job, partial(_predicted, job, listed, full)),
+        chosen={"epochs_run": len(head.history), "stopped": head.stopped, "precision": head.plan.dtype},
+        history=head.history, state=wide.state(),
+    )  # fmt: skip
 
 
 def _outputs(weight: NDArray[np.float64], rows: NDArray[np.int_], setting: Setting, *, precise: bool

@@ -19,6 +19,9 @@ from assay.adapt.heads.rows import BatchOrder, HeadRows, first_weights
 from assay.adapt.heads.rules import Adam, AdamW, Nesterov, Rule, Sgd, keep_heads
 from assay.errors import NonFiniteError
 
+LIMIT = 1e30
+"""A head with a weight beyond this has diverged."""
+
 RULES: dict[str, type[Rule]] = {"sgd": Sgd, "nesterov": Nesterov, "adam": Adam, "adamw": AdamW, "lbfgs": Lbfgs}
 
 
@@ -105,13 +108,14 @@ class Block:
     def _let_go(self) -> None:
         """Heads that are done leave."""
         reached = self.rule.reached(self.weight)
-        finite = torch.isfinite(reached).all(dim=1).unflatten(0, (self.rows.classes, -1)).all(dim=0).tolist()
+        largest = reached.abs().amax(dim=1).unflatten(0, (self.rows.classes, -1)).amax(dim=0)
+        finite = (largest < LIMIT).tolist()
         leaving: dict[int, str] = {}
         for i, head in enumerate(self.alive):
             if not finite[i]:
                 head.history.pop()
                 head.error = NonFiniteError(
-                    f"training diverged in epoch {self.epoch}: the weights are NaN or infinite at "
+                    f"training diverged in epoch {self.epoch}: the weights are NaN or beyond {LIMIT:g} at "
                     f"lr={head.plan.lr:g}; try a smaller learning rate"
                 )
                 leaving[id(head)] = "diverged"
