@@ -12,6 +12,7 @@ of a ratio come from the same run; the preparation of an engine is in none of th
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -116,12 +117,20 @@ def main() -> None:
     for name, found in rates.items():
         rounds = ", ".join(f"{rate:.0f}" for rate in found)
         print(f"  {name:16s} {best[name]:6.1f} items/s  {1000 * cost[name]:5.2f} ms of processor an item  ({rounds})")
-    print(f"OpenVINO float32 differs by {off:.1e}, relative; wanted at most {TOLERANCE:.0e}")
+    passed = [off <= TOLERANCE]
+    print(f"OpenVINO float32 differs by {off:.1e}, relative; at most {TOLERANCE:.0e}: {word(passed[-1])}")
     for one, other, least in (
         ("OpenVINO", "eager torch", 3.0), ("pipeline, MNIST", "OpenVINO", 0.85), ("pipeline, JPEG", "OpenVINO", 0.6),
     ):  # fmt: skip
         ratio, busy_ratio = best[one] / best[other], cost[other] / cost[one]
-        print(f"{one} / {other}: {ratio:.2f} by the clock, {busy_ratio:.2f} by processor time; wanted at least {least}")
+        passed.append(ratio >= least)
+        print(f"{one} / {other}: {ratio:.2f} by the clock, {busy_ratio:.2f} by processor time; "
+              f"by the clock at least {least}: {word(passed[-1])}")  # fmt: skip
+    sys.exit(0 if all(passed) else 1)
+
+
+def word(passed: bool) -> str:
+    return "pass" if passed else "fail"
 
 
 if __name__ == "__main__":

