@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "Study",
     "rank": "Choose a model",
     "select": "Choose a model",
+    "similarity": "Choose a model",
     "validate-scores": "Choose a model",
     "selection": "Lenses",
     "reusability": "Lenses",

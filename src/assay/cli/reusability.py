@@ -28,7 +28,11 @@ def command(
     source: Sources,
     source_data: Annotated[Names, _option("--source-data", "Run: data that the models come from, to measure how near "
                                           "they are. Repeatable.", metavar="DATA")] = None,
-    target: Annotated[str, typer.Option("--target", help="Table: column of targets.")] = "target",
+    source_statistics: Annotated[list[Path] | None, _option(
+        "--source-statistics", "Run: feature statistics of a source, by `assay similarity --save-statistics`, in place "
+        "of its data. Repeatable.", metavar="FILE")] = None,
+    target: Annotated[Names, _option("--target", "Run: data to look at, all unless named, repeatable. Table: the column "
+                                     "of targets.", metavar="NAME")] = None,
     model: Annotated[str, typer.Option("--model", help="Table: column of models.")] = "model",
     score: Annotated[str, typer.Option("--score", help="Table: column of scores.")] = "score",
     budget: Annotated[str, typer.Option("--budget", help="Table: column of labelled rows a class.")] = "budget",
@@ -52,14 +56,16 @@ def command(
     """Say how far models carry: gain over the untrained twin, labels saved, cost, and who wins under which weights."""
     from assay.assess.reusability import Columns
 
-    columns = Columns(model=model, target=target, score=score, budget=budget, draw=draw, role=role, seconds=seconds,
+    columns = Columns(model=model, target=(target or ["target"])[0], score=score, budget=budget, draw=draw, role=role, seconds=seconds,
                       error=error, lower=lower)  # fmt: skip
     options: dict[str, Any] = {"constraints": limit or (), "reach": reach or (), "indicators": weigh or (),
                                "level": level, "rng_seed": rng_seed}  # fmt: skip
-    emit(_assess(source, source_data or [], columns, options), json=json, html=html, fail_if=fail_if)
+    near: dict[str, Any] = {"source_data": source_data or (), "source_statistics": source_statistics or (),
+                            "targets": target or ()}  # fmt: skip
+    emit(_assess(source, near, columns, options), json=json, html=html, fail_if=fail_if)
 
 
-def _assess(sources: list[str], source_data: list[str], columns: Any, options: dict[str, Any]) -> Assessment:
+def _assess(sources: list[str], near: dict[str, Any], columns: Any, options: dict[str, Any]) -> Assessment:
     from assay.assess.reusability import reusability
     from assay.errors import UsageError
     from assay.ledger import is_run, open_run
@@ -74,8 +80,8 @@ def _assess(sources: list[str], source_data: list[str], columns: Any, options: d
     if is_run(path):
         from assay.run.reuse import assess_reuse
 
-        return assess_reuse(open_run(path), source_data=source_data, **options)
-    if source_data:
+        return assess_reuse(open_run(path), **near, **options)
+    if near["source_data"] or near["source_statistics"]:
         raise UsageError("--source-data needs the models themselves, and so a run folder; a table has distances in a "
                          "column named distance")  # fmt: skip
     return reusability(read_table(path), columns=columns, metric=columns.score, **options)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from assay.errors import ShapeError, UsageError
+from assay.errors import UsageError
+from assay.similarity.cka import same_items
+from assay.similarity.pooled import Floats, Rows, centred, nuclear
 
 
-def rsa(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def rsa(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Spearman correlation of the dissimilarities (1 − correlation) between all pairs of items; 1 is equal.
 
     Args:
@@ -18,19 +22,21 @@ def rsa(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
     Raises:
         ShapeError: when the numbers of items differ.
-        UsageError: for fewer than three items.
+        UsageError: for fewer than three items, or items that do not differ.
 
     References:
         Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, section 3.
     """
-    _check(a, b, 3)
-    upper = np.triu_indices(len(a), 1)
-    x, y = rankdata(_dissimilarity(a)[upper]), rankdata(_dissimilarity(b)[upper])
-    return float(np.corrcoef(x, y)[0, 1])
+    x, y = same_items(a, b, 3)
+    rows = np.arange(len(x))
+    return 1.0 - RsaOfRows(x, y)(rows, rows)
 
 
-def procrustes_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def procrustes_distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Squared distance after the best rotation, for features centred and of unit norm; 0 is equal, 2 unrelated.
+
+    With fewer items than columns nearly any two models can be turned onto each other: look at the distance with items
+    shuffled beside it.
 
     Args:
         a: (n, d) features of one model.
@@ -40,34 +46,67 @@ def procrustes_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float
         ShapeError: when the numbers of items differ.
         UsageError: for fewer than two items or constant features.
 
+    Notes:
+        2 − 2·‖XᵀY‖ with the nuclear norm.
+
     References:
         Ding, Denain and Steinhardt (2021), Grounding representation similarity, equation 3.
     """
-    _check(a, b, 2)
-    x, y = _normalised(a), _normalised(b)
-    if min(x.shape[1], y.shape[1]) > len(x):
-        x, y = np.linalg.qr(x.T)[1].T, np.linalg.qr(y.T)[1].T
-    nuclear = np.linalg.svd(x.T @ y, compute_uv=False).sum()
-    return float(max(0.0, 2.0 - 2.0 * nuclear))
+    x, y = same_items(a, b, 2)
+    rows = np.arange(len(x))
+    return ProcrustesOfRows(x, y)(rows, rows)
 
 
-def _check(a: NDArray[np.float64], b: NDArray[np.float64], least: int) -> None:
-    if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
-        raise ShapeError(f"features of the same items are needed; got {a.shape} and {b.shape}")
-    if len(a) < least:
-        raise UsageError(f"at least {least} items are needed; got {len(a)}")
+class RsaOfRows:
+    """1 − RSA between some items of one model and of another, from two matrices of dissimilarities."""
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self._dissimilarities = _dissimilarity(x), _dissimilarity(y)
+
+    def __call__(self, a: Rows, b: Rows) -> float:
+        """The distance when item aᵢ of the first model goes with item bᵢ of the second."""
+        upper = np.triu_indices(len(a), 1)
+        ranks: list[Floats] = []
+        for whole, rows in zip(self._dissimilarities, (a, b), strict=True):
+            found = rankdata(whole[np.ix_(rows, rows)][upper])
+            ranks.append(found - found.mean())
+        below = float(np.linalg.norm(ranks[0]) * np.linalg.norm(ranks[1]))
+        if below == 0:
+            raise UsageError("items that do not differ have no geometry to compare")
+        return 1.0 - float(ranks[0] @ ranks[1]) / below
 
 
-def _dissimilarity(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = np.asarray(x, dtype=np.float64) - x.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = centred / np.where(norms > 0, norms, 1.0)
+class ProcrustesOfRows:
+    """The Procrustes distance between some items of one model and of another."""
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self._sides = x - x.mean(axis=0), y - y.mean(axis=0)
+        self._grams: tuple[Floats, Floats] | None = None
+
+    def __call__(self, a: Rows, b: Rows) -> float:
+        """The distance when item aᵢ of the first model goes with item bᵢ of the second."""
+        x, y = self._sides
+        if max(x.shape[1], y.shape[1]) <= len(a):
+            parts = tuple(side[rows] - side[rows].mean(axis=0) for side, rows in ((x, a), (y, b)))
+        else:
+            if self._grams is None:
+                self._grams = x @ x.T, y @ y.T
+            parts = tuple(_root(centred(gram[np.ix_(rows, rows)]))
+                          for gram, rows in zip(self._grams, (a, b), strict=True))  # fmt: skip
+        norms = [float(np.linalg.norm(part)) for part in parts]
+        if not all(norms):
+            raise UsageError("features that do not vary cannot be compared")
+        return max(0.0, 2.0 - 2.0 * nuclear(parts[0].T @ parts[1]) / (norms[0] * norms[1]))
+
+
+def _root(gram: Floats) -> Floats:
+    """(n, n) R with R Rᵀ the Gram matrix: inner products of columns of features, up to a rotation of them."""
+    values, vectors = np.linalg.eigh(gram)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _dissimilarity(x: Floats) -> Floats:
+    moved = x - x.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    unit = moved / np.where(norms > 0, norms, 1.0)
     return 1.0 - unit @ unit.T
-
-
-def _normalised(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = np.asarray(x, dtype=np.float64) - x.mean(axis=0)
-    norm = np.linalg.norm(centred)
-    if norm == 0:
-        raise UsageError("features that do not vary cannot be compared")
-    return centred / norm

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import MissingExtraError, ShapeError
-from assay.similarity.frechet import Moments, frechet_distance, moments
-from assay.similarity.mmd import squared_distances
+from assay.errors import MissingExtraError
+from assay.similarity.pooled import Floats, Pooled, Rows
 
 SAFE_EXPONENT = 500.0
 
 
 def otdd(
-    x_a: NDArray[np.float64], y_a: NDArray[np.int_], x_b: NDArray[np.float64], y_b: NDArray[np.int_], *,
+    x_a: NDArray[Any], y_a: NDArray[Any], x_b: NDArray[Any], y_b: NDArray[Any], *,
     blur: float = 0.05, debiased: bool = True,
 ) -> float:  # fmt: skip
     """Optimal-transport distance between two labelled sets, without the entropic bias; 0 for the same set.
@@ -26,9 +25,9 @@ def otdd(
 
     Args:
         x_a: (n, d) features.
-        y_a: (n,) class codes.
+        y_a: (n,) classes.
         x_b: (m, d) features of the same extractor.
-        y_b: (m,) class codes.
+        y_b: (m,) classes.
         blur: Entropic regularisation, as a share of the mean cost.
         debiased: Subtract the two self-distances (the Sinkhorn divergence).
 
@@ -43,42 +42,22 @@ def otdd(
         Alvarez-Melis and Fusi (2020), Geometric dataset distances via optimal transport, equations 6–8.
         Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn divergences, equation 3.
     """
-    if x_a.ndim != 2 or x_b.ndim != 2 or x_a.shape[1] != x_b.shape[1]:
-        raise ShapeError(f"features of one width are needed; got {x_a.shape} and {x_b.shape}")
-    if len(x_a) != len(y_a) or len(x_b) != len(y_b):
-        raise ShapeError(f"{len(x_a)} and {len(x_b)} items have {len(y_a)} and {len(y_b)} labels")
-    sides = [_Side(np.asarray(x, dtype=np.float64), np.asarray(y)) for x, y in ((x_a, y_a), (x_b, y_b))]
-    cost = _cost(sides[0], sides[1])
-    strength = blur * max(float(cost.mean()), 1e-12)
-    value = _transport(cost, strength)
-    if debiased:
-        value -= 0.5 * (
-            _transport(_cost(sides[0], sides[0]), strength) + _transport(_cost(sides[1], sides[1]), strength)
-        )
-    return float(max(0.0, value))
+    pool = Pooled(x_a, x_b, y_a, y_b)
+    return OtddOfRows(pool, blur=blur, debiased=debiased)(pool.a, pool.b)
 
 
-class _Side:
-    """One labelled set, with its classes as normal distributions."""
-
-    def __init__(self, x: NDArray[np.float64], y: NDArray[np.int_]) -> None:
-        self.x = x
-        names, self.codes = np.unique(y, return_inverse=True)
-        self.classes = [_class_moments(x[self.codes == k]) for k in range(len(names))]
+def sinkhorn_divergence(cost_ab: Floats, cost_aa: Floats, cost_bb: Floats, strength: float) -> float:
+    """OT(a, b) − ½ OT(a, a) − ½ OT(b, b) of even weights, each with its entropy; at least 0."""
+    own = transport(cost_aa, strength) + transport(cost_bb, strength)
+    return max(0.0, transport(cost_ab, strength) - 0.5 * own)
 
 
-def _class_moments(x: NDArray[np.float64]) -> Moments:
-    """Moments of a class; a class of one item is a point."""
-    return moments(x) if len(x) > 1 else Moments(mean=x[0], factor=np.zeros((1, x.shape[1])), n=1)
+def transport(cost: Floats, strength: float) -> float:
+    """Entropic transport cost with even weights, its entropy relative to independence included.
 
-
-def _cost(a: _Side, b: _Side) -> NDArray[np.float64]:
-    between = np.array([[frechet_distance(p, q) for q in b.classes] for p in a.classes])
-    return squared_distances(a.x, b.x) + between[a.codes][:, b.codes]
-
-
-def _transport(cost: NDArray[np.float64], strength: float) -> float:
-    """Entropic transport cost with even weights, its entropy included, so that the divergence is 0 for equal sets."""
+    Raises:
+        MissingExtraError: without POT.
+    """
     try:
         with warnings.catch_warnings():
             # The package warns about escapes in its own docstrings when it is first compiled.
@@ -90,6 +69,72 @@ def _transport(cost: NDArray[np.float64], strength: float) -> float:
     weights = np.full(n, 1.0 / n), np.full(m, 1.0 / m)
     # Plain scaling is ten times faster than its logarithmic form, and safe while no kernel entry underflows.
     method = "sinkhorn" if float(cost.max()) < SAFE_EXPONENT * strength else "sinkhorn_log"
-    plan: Any = ot.sinkhorn(*weights, cost, strength, method=method, numItermax=2000, stopThr=1e-6, warn=False)
+    plan: Any = ot.sinkhorn(*weights, cost, strength, method=method, numItermax=2000, stopThr=1e-7, warn=False)
     ratio = np.where(plan > 0, plan * n * m, 1.0)
     return float((plan * cost).sum() + strength * (plan * np.log(ratio)).sum())
+
+
+class OtddOfRows:
+    """The distance between rows of a pool, from inner products computed once."""
+
+    def __init__(self, pool: Pooled, *, blur: float = 0.05, debiased: bool = True) -> None:
+        self._pool, self._blur, self._debiased = pool, blur, debiased
+
+    def __call__(self, a: Rows, b: Rows) -> float:
+        """The distance between two sets of rows."""
+        pool = self._pool
+        classes = [np.unique(pool.codes[rows], return_inverse=True) for rows in (a, b)]
+        start = len(classes[0][0])
+        codes = np.concatenate([classes[0][1], start + classes[1][1]])
+        rows = np.concatenate([a, b])
+        cost = pool.squares[np.ix_(rows, rows)] + class_distances(pool, rows, codes)[codes][:, codes]
+        first, second = slice(0, len(a)), slice(len(a), len(rows))
+        strength = self._blur * max(float(cost[first, second].mean()), 1e-300)
+        if not self._debiased:
+            return transport(cost[first, second], strength)
+        return sinkhorn_divergence(cost[first, second], cost[first, first], cost[second, second], strength)
+
+
+def class_distances(pool: Pooled, rows: Rows, codes: NDArray[np.intp]) -> Floats:
+    """(c, c) squared Fréchet distances between the classes of some rows; a class of one item is a point.
+
+    Args:
+        pool: The rows' pool.
+        rows: (r,) rows.
+        codes: (r,) their classes, 0 to c − 1, none of them empty.
+    """
+    counts = np.bincount(codes)
+    order = np.argsort(codes, kind="stable")
+    rows, codes = rows[order], codes[order]
+    means = np.stack([pool.x[rows[codes == k]].mean(axis=0) for k in range(len(counts))])
+    gram, starts = _factor_gram(pool, rows, codes, counts, means)
+    traces = np.add.reduceat(np.diag(gram), starts[:-1])
+    found = np.zeros((len(counts), len(counts)))
+    for i in range(len(counts)):
+        for j in range(i + 1, len(counts)):
+            block = gram[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
+            cross = float(np.linalg.svd(block, compute_uv=False).sum())
+            found[i, j] = ((means[i] - means[j]) ** 2).sum() + traces[i] + traces[j] - 2.0 * cross
+    return np.maximum(found + found.T, 0.0)
+
+
+def _factor_gram(
+    pool: Pooled, rows: Rows, codes: NDArray[np.intp], counts: NDArray[np.intp], means: Floats
+) -> tuple[Floats, NDArray[np.intp]]:
+    """(inner products of the stacked factors of the classes' covariances, where each class starts)."""
+    scale = 1.0 / np.sqrt(np.maximum(counts - 1, 1))
+    width = pool.x.shape[1]
+    if counts.max() <= width:
+        # The factors are the centred rows: their products come from the pool's by taking class means off both sides.
+        average = np.zeros((len(counts), len(rows)))
+        average[codes, np.arange(len(rows))] = 1.0 / counts[codes]
+        gram = pool.gram[np.ix_(rows, rows)]
+        to_means = (average @ gram)[codes]
+        within = gram - to_means - to_means.T + (average @ to_means.T)[codes]
+        return within * np.outer(scale[codes], scale[codes]), np.concatenate([[0], np.cumsum(counts)])
+    factors: list[Floats] = []
+    for k in range(len(counts)):
+        factor = (pool.x[rows[codes == k]] - means[k]) * scale[k]
+        factors.append(np.linalg.qr(factor)[1] if counts[k] > width else factor)
+    stacked = np.concatenate(factors)
+    return stacked @ stacked.T, np.concatenate([[0], np.cumsum([len(factor) for factor in factors])])

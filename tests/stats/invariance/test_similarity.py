@@ -107,5 +107,5 @@ def test_shapes_that_do_not_fit_are_refused(features):
         frechet_distance(features, features[:, :3])
     with pytest.raises(ShapeError, match="same items"):
         linear_cka(features, features[:5])
-    with pytest.raises(UsageError, match="at least four"):
+    with pytest.raises(UsageError, match="at least 4"):
         linear_cka(features[:3], features[:3])
