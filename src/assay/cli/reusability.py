@@ -31,8 +31,8 @@ def command(
     source_statistics: Annotated[list[Path] | None, _option(
         "--source-statistics", "Run: feature statistics of a source, by `assay similarity --save-statistics`, in place "
         "of its data. Repeatable.", metavar="FILE")] = None,
-    target: Annotated[Names, _option("--target", "Run: data to look at, all unless named, repeatable. Table: the column "
-                                     "of targets.", metavar="NAME")] = None,
+    target: Annotated[Names, _option("--target", "Run: data to look at, all unless named; repeatable. Table: the "
+                                     "column of targets.", metavar="NAME")] = None,
     model: Annotated[str, typer.Option("--model", help="Table: column of models.")] = "model",
     score: Annotated[str, typer.Option("--score", help="Table: column of scores.")] = "score",
     budget: Annotated[str, typer.Option("--budget", help="Table: column of labelled rows a class.")] = "budget",
@@ -56,8 +56,8 @@ def command(
     """Say how far models carry: gain over the untrained twin, labels saved, cost, and who wins under which weights."""
     from assay.assess.reusability import Columns
 
-    columns = Columns(model=model, target=(target or ["target"])[0], score=score, budget=budget, draw=draw, role=role, seconds=seconds,
-                      error=error, lower=lower)  # fmt: skip
+    columns = Columns(model=model, target=(target or ["target"])[0], score=score, budget=budget, draw=draw, role=role,
+                      seconds=seconds, error=error, lower=lower)  # fmt: skip
     options: dict[str, Any] = {"constraints": limit or (), "reach": reach or (), "indicators": weigh or (),
                                "level": level, "rng_seed": rng_seed}  # fmt: skip
     near: dict[str, Any] = {"source_data": source_data or (), "source_statistics": source_statistics or (),

@@ -99,8 +99,9 @@ def _by_candidate(study: SimilarityStudy) -> Pairs:
     several = len({source for source in sources if not source.startswith(HEAD)}) > 1
     for item in study.comparisons:
         if item.target in study.targets and item.source not in study.targets:
+            name = f"{item.measure} from {item.source}" if several else item.measure
             found.setdefault((item.extractor, item.target), []).append(
-                Similarity(measure=f"{item.measure} from {item.source}" if several else item.measure, value=item.value, floor=item.floor, p_value=item.p_value,
+                Similarity(measure=name, value=item.value, floor=item.floor, p_value=item.p_value,
                            extractor=item.extractor)
             )  # fmt: skip
     return found

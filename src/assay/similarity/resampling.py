@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from assay.errors import UsageError
 from assay.estimate import Estimate
@@ -77,8 +77,8 @@ def between_sets(
         What the interval is about is the mean distance of samples of this size: measures that are biased in small
         samples stay so, and the floor shows by how much. Subsamples of a share f of the rows have, given the sets, the
         variance a(1/fn − 1/n) + c(1/(fn)² − 1/n²), where a is what items add each and c what pairs add; the whole has
-        a/n + c/n². Times f/(1 − f), the variances at f and at f/2 are V₁ and V₂, and 2V₁ − V₂ is that of the whole. The
-        jackknife, which has f near 1, counts c twice.
+        a/n + c/n². Times f/(1 − f), and with V₁ at f and V₂ at f/2, (3V₁ − V₂)/2 is a/n + 2c/n²: right where items
+        add up, and what pairs add is counted twice, as the jackknife does. A term of the third order drops out.
 
     References:
         Wu (1990), On the asymptotic properties of the jackknife histogram, section 2 (subsamples of a share).
@@ -112,9 +112,9 @@ def interval_of(
     """The point with an interval from distances of subsamples of a share of the items, and of half of that share."""
     first, second = (float(np.var(found, ddof=1)) * part / (1 - part)
                      for found, part in zip(drawn, (share, share / 2), strict=True))  # fmt: skip
-    # Where only pairs add, 2V₁ − V₂ is V₁·f/(1 + f); it can't be less.
-    variance = max(2.0 * first - second, first * share / (1 + share))
-    half = float(norm.ppf((1 + level) / 2) * np.sqrt(variance))
+    variance = max((3.0 * first - second) / 2.0, first * share / (1 + share))
+    # Each variance comes from so many draws only: about half as many degrees of freedom are left.
+    half = float(student.ppf((1 + level) / 2, len(drawn[0]) / 2)) * float(np.sqrt(variance))
     return Estimate(
         name="distance", value=point, low=point - half, high=point + half, level=level, n=n, unit=unit,
         method=f"{len(drawn[0])} subsamples without replacement, at two sizes",

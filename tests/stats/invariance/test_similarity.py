@@ -6,12 +6,26 @@ from scipy.linalg import sqrtm
 from scipy.stats import kendalltau, ortho_group
 
 from assay.errors import ShapeError, UsageError
-from assay.similarity.cka import linear_cka, rbf_cka
-from assay.similarity.frechet import frechet_distance, moments
-from assay.similarity.geometry import procrustes_distance, rsa
-from assay.similarity.mmd import kid, mmd
-from assay.similarity.otdd import otdd
-from assay.similarity.proxy_a import proxy_a_distance
+from assay.similarity import (
+    MODEL_MEASURES,
+    SET_MEASURES,
+    SetFeatures,
+    frechet_distance,
+    kid,
+    label_space_distance,
+    lay_out,
+    leep_similarity,
+    linear_cka,
+    mmd,
+    model_distances,
+    name_vectors,
+    nce_similarity,
+    otdd,
+    procrustes_distance,
+    proxy_a_distance,
+    rbf_cka,
+    set_distances,
+)
 
 
 @pytest.fixture
@@ -19,19 +33,17 @@ def features(rng):
     return rng.normal(size=(120, 16)) @ rng.normal(size=(16, 16))
 
 
-def test_a_set_is_no_distance_from_itself(features):
-    """Fréchet, Procrustes and the Sinkhorn divergence of a set with itself are 0 within 1e-8."""
-    labels = np.arange(120) % 3
+def test_every_measure_of_a_set_with_itself_is_zero(features):
+    """All distances between sets, between models, of a perfect head and of equal names are 0 within 1e-8."""
+    one = SetFeatures(name="one", x=features, labels=np.arange(120) % 3)
+    head, names = np.eye(3)[one.labels], name_vectors(["cat", "dog", "horse"])
+    found = set_distances(one, one) | model_distances(features, features)
 
-    assert frechet_distance(features, features) == pytest.approx(0, abs=1e-8 * moments(features).trace)
-    assert procrustes_distance(features, features) == pytest.approx(0, abs=1e-8)
-    assert otdd(features, labels, features, labels) == pytest.approx(0, abs=1e-8)
-
-
-def test_features_are_wholly_similar_to_themselves(features):
-    """CKA and RSA of features with themselves are 1."""
-    for measure in (linear_cka, rbf_cka, rsa):
-        assert measure(features, features) == pytest.approx(1.0)
+    assert set(found) == set(SET_MEASURES) | set(MODEL_MEASURES)
+    assert np.abs(list(found.values())).max() <= 1e-8
+    assert leep_similarity(head, one.labels) == pytest.approx(1.0, abs=1e-8)
+    assert nce_similarity(head, one.labels) == pytest.approx(1.0, abs=1e-8)
+    assert label_space_distance(names, names) == pytest.approx(0.0, abs=1e-8)
 
 
 def test_two_halves_of_one_set_are_within_their_error_of_zero(rng):
@@ -61,23 +73,24 @@ def test_debiased_alignment_of_unrelated_wide_features_is_about_zero(rng):
     assert abs(linear_cka(a, b)) < 0.1
 
 
-@pytest.mark.parametrize("measure", ["frechet", "mmd", "kid", "pad", "otdd"])
-def test_a_growing_shift_is_put_in_its_order(rng, measure):
-    """Data sets drawn with a growing shift are ranked by it, Kendall's tau at least 0.95."""
-    shifts = np.linspace(0, 1.2, 7)
-    labels = np.arange(300) % 3
-    centres = 4 * rng.normal(size=(3, 8))
-    base = centres[labels] + rng.normal(size=(300, 8))
-    others = [centres[labels] + rng.normal(size=(300, 8)) + shift for shift in shifts]
-    found = {
-        "frechet": lambda x: frechet_distance(base, x),
-        "mmd": lambda x: mmd(base, x).value,
-        "kid": lambda x: kid(base, x).value,
-        "pad": lambda x: proxy_a_distance(base, x, rng=np.random.default_rng(0)).auc,
-        "otdd": lambda x: otdd(base, labels, x, labels),
-    }[measure]
+@pytest.mark.parametrize(("kind", "concerned"), [
+    ("move", ("frechet", "mmd", "kid", "proxy_a", "otdd")), ("turn", ("frechet", "mmd", "otdd", "task2vec")),
+])  # fmt: skip
+def test_a_growing_shift_is_put_in_its_order(rng, kind, concerned):
+    """Sets with a growing shift of all items, or of their classes, are ranked by it, Kendall's tau at least 0.95."""
+    steps = np.linspace(0, 1, 6)
+    centres, turned = rng.normal(size=(2, 3, 24))
 
-    assert kendalltau(shifts, [found(x) for x in others]).statistic >= 0.95
+    def draw(step):
+        y = rng.integers(3, size=400)
+        places = np.cos(step) * centres + np.sin(step) * turned if kind == "turn" else centres
+        return SetFeatures(name="x", x=places[y] + rng.normal(size=(400, 24)) + step * (kind == "move"), labels=y)
+
+    base = draw(0.0)
+    found = [set_distances(base, draw(step), measures=concerned) for step in steps]
+
+    for name in concerned:
+        assert kendalltau(steps, [row[name] for row in found]).statistic >= 0.95, name
 
 
 def test_the_frechet_distance_agrees_with_the_matrix_square_root(rng):
@@ -109,3 +122,49 @@ def test_shapes_that_do_not_fit_are_refused(features):
         linear_cka(features, features[:5])
     with pytest.raises(UsageError, match="at least 4"):
         linear_cka(features[:3], features[:3])
+
+
+def test_subsets_by_index_give_what_their_rows_give(rng):
+    """Every measure read by index from a pool equals the same measure of those rows alone."""
+    from assay.similarity.pooled import Pooled
+
+    x, y = rng.normal(size=(90, 6)), rng.normal(size=(80, 6)) + 0.5
+    labels = np.arange(90) % 3, np.arange(80) % 2
+    pool = Pooled(x, y, *labels)
+    a, b = rng.permutation(90)[:40], 90 + rng.permutation(80)[:30]
+    for name, alone in {
+        "frechet": frechet_distance(x[a], y[b - 90]),
+        "otdd": otdd(x[a], labels[0][a], y[b - 90], labels[1][b - 90]),
+        "kid": kid(x[a], y[b - 90]).value,
+    }.items():
+        assert SET_MEASURES[name].prepare(pool)(a, b) == pytest.approx(alone, rel=1e-9), name
+
+
+def test_wide_features_take_the_route_over_inner_products(rng):
+    """With more columns than items the pooled inner products give the plain formulas' values."""
+    from assay.similarity.pooled import Pooled
+
+    x, y = rng.normal(size=(25, 60)), rng.normal(size=(20, 60)) + 0.2
+    pool = Pooled(x, y, np.arange(25) % 2, np.arange(20) % 2)
+
+    assert SET_MEASURES["frechet"].prepare(pool)(pool.a, pool.b) == pytest.approx(frechet_distance(x, y), rel=1e-9)
+    assert procrustes_distance(x[:20], y) == pytest.approx(
+        2 - 2 * np.linalg.svd((x[:20] - x[:20].mean(0)).T @ (y - y.mean(0)), compute_uv=False).sum()
+        / np.linalg.norm(x[:20] - x[:20].mean(0)) / np.linalg.norm(y - y.mean(0)), rel=1e-6)  # fmt: skip
+
+
+def test_a_map_keeps_distances_that_fit_the_plane(rng):
+    """Points of a plane are laid out at their own distances, with no stress."""
+    points = rng.normal(size=(7, 2))
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    laid = lay_out(distances)
+
+    assert np.linalg.norm(laid.places[:, None] - laid.places[None], axis=2) == pytest.approx(distances, abs=1e-3)
+    assert laid.stress < 1e-3
+
+
+def test_proxy_a_of_one_distribution_centres_on_chance(rng):
+    """Held-out errors of sets from one distribution are a half on average: leaving out is not tilted by the balance."""
+    errors = [proxy_a_distance(x[:60], x[60:], rng=rng).error for x in rng.normal(size=(200, 120, 10))]
+
+    assert np.mean(errors) == pytest.approx(0.5, abs=4 * np.std(errors) / np.sqrt(200))

@@ -37,7 +37,7 @@ class SimilarityStudy:
 
 
 def with_similarity(assessment: Assessment, study: SimilarityStudy) -> Assessment:
-    """The assessment with the tables `similarity` and `models_similarity`, the maps, and what its table `nearness` says.
+    """The assessment with the tables `similarity` and `models_similarity`, maps, and what its table `nearness` says.
 
     That table, of the lens, holds whether nearness to the source predicts the gain over the twin.
     """
