@@ -45,14 +45,15 @@ ADAPTERS: Registry[Adapter] = Registry(
     "recipe",
     {
         "centroid": "assay.adapt.centroid:CENTROID",
-        "finetune": "assay.adapt.finetune:FINETUNE",
+        "finetune": "assay.adapt.network.finetune:FINETUNE",
         "head": "assay.adapt.head:HEAD",
         "knn": "assay.adapt.knn:KNN",
+        "lora": "assay.adapt.network.lora:LORA",
         "majority": "assay.adapt.majority:MAJORITY",
         "probe": "assay.adapt.probe:PROBE",
         "ridge": "assay.adapt.ridge:RIDGE",
     },
-    extras={"finetune": "torch", "head": "torch"},
+    extras={"finetune": "torch", "head": "torch", "lora": "peft"},
 )
 
 ENGINES: Registry[Any] = Registry(

@@ -171,10 +171,12 @@ class Adapted:
     chosen: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Settings that were chosen on validation rows, and what the choice cost."""
     history: Sequence[Mapping[str, float]] = ()
-    """Per epoch: `epoch`, `train_loss`, `valid_loss`, `valid_score`, `seconds`."""
+    """Per epoch; the keys are those of `assay.outcome.Outcome.history`."""
     seconds: float | None = None
     """This job's share of the wall-clock time."""
     peak_bytes: int | None = None
+    joules: float | None = None
+    """Energy, where it was asked for."""
     state: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
     """What export needs to serve it: `weight` (c, d), `bias` (c,), or a network's state by parameter name."""
     error: Exception | None = None

@@ -9,6 +9,7 @@ AssayError
 ├── GateError             1   a gate stated with --fail-if does not hold
 ├── TrialError            3   one trial failed; the rest is saved
 │   ├── NonFiniteError    3   a model gave NaN or infinity
+│   │   └── DivergedError 3   a training whose loss became NaN or infinite
 │   └── OutOfMemoryError  3   the smallest batch does not fit
 ├── NothingToAssessError  4   there are no rows that the question could be asked of
 ├── MachineError          5   this machine: a missing extra, no such model offline, a full disk
@@ -79,14 +80,26 @@ class TrialError(AssayError):
     """One trial failed; it becomes a row of the ledger, and the study goes on."""
 
     exit_status = 3
+    reason = "error"
+    """The kind of failure, in a word or two: what a map of failures counts."""
 
 
 class NonFiniteError(TrialError):
     """A model or a loss gave NaN or infinity."""
 
+    reason = "not finite"
+
+
+class DivergedError(NonFiniteError):
+    """The loss of a training became NaN or infinite."""
+
+    reason = "diverged"
+
 
 class OutOfMemoryError(TrialError):
     """Memory ran out at the smallest batch."""
+
+    reason = "out of memory"
 
 
 class NothingToAssessError(AssayError):

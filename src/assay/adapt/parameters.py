@@ -13,7 +13,7 @@ from typing import Any, Literal
 from assay.errors import SpecError, UnknownNameError, suggest
 from assay.spec import Recipe
 
-ParameterKind = Literal["number", "integer", "flag", "choice", "numbers"]
+ParameterKind = Literal["number", "integer", "flag", "choice", "numbers", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Parameter:
     about: str
     """What it does, in one sentence."""
     kind: ParameterKind = "number"
-    """`number`, `integer`, `flag` (true or false), `choice` (one of `choices`), `numbers` (one or a list of them)."""
+    """`number`, `integer`, `flag` (true or false), `choice` (one of `choices`), `numbers` (one or a list of them),
+    `text`."""
     low: float | None = None
     """Smallest value allowed."""
     high: float | None = None
@@ -48,6 +49,10 @@ class Parameter:
         if self.kind == "flag":
             if not isinstance(value, bool):
                 raise ValueError(f"must be true or false, not {value!r}")
+            return value
+        if self.kind == "text":
+            if not isinstance(value, str):
+                raise ValueError(f"must be a text, not {value!r}")
             return value
         if self.kind == "numbers":
             return self._read_numbers(value)

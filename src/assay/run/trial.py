@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def outcome_of(job: AdaptJob, adapted: Adapted, *, dataset: Dataset, metrics: Se
     """The outcome of one job: scores of every part, predictions for every item, cost; or its error as a row."""
     key = job.spec.key
     if adapted.error is not None:
-        return failed(key, adapted.error, provenance=provenance)
+        row = failed(key, adapted.error, provenance=provenance)
+        return replace(row, history=[dict(epoch) for epoch in adapted.history], cost=_cost(job, adapted))
     rows = {"train": job.train, "valid": job.valid, "test": job.test}
     parts = {name: part for name, part in adapted.parts.items() if len(rows[name])}
     broken = next((name for name, part in parts.items() if not _finite(part)), None)
@@ -38,7 +40,7 @@ def outcome_of(job: AdaptJob, adapted: Adapted, *, dataset: Dataset, metrics: Se
     return Outcome(
         key=key, status="ok", scores={name: scores_of(part, metrics) for name, part in predictions.items()},
         history=[dict(epoch) for epoch in adapted.history], predictions=predictions,
-        cost=Cost(seconds=adapted.seconds, peak_bytes=adapted.peak_bytes, device=job.device),
+        cost=_cost(job, adapted),
         provenance={
             **provenance, "chosen": dict(adapted.chosen),
             "rows": {name: len(positions) for name, positions in rows.items()},
@@ -49,7 +51,15 @@ def outcome_of(job: AdaptJob, adapted: Adapted, *, dataset: Dataset, metrics: Se
 def failed(key: str, error: BaseException, *, provenance: Mapping[str, Any]) -> Outcome:
     """The row of a trial that failed; an error that is not ours keeps its type, so that it can be looked up."""
     text = str(error) if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
-    return Outcome(key=key, status="failed", error=text, provenance={**provenance, "error_type": type(error).__name__})
+    named = {"error_type": type(error).__name__, "reason": getattr(error, "reason", "error")}
+    return Outcome(key=key, status="failed", error=text, provenance={**provenance, **named})
+
+
+def _cost(job: AdaptJob, adapted: Adapted) -> Cost:
+    return Cost(
+        seconds=adapted.seconds, peak_bytes=adapted.peak_bytes, joules=adapted.joules,
+        device=str(adapted.chosen.get("device", job.device)),
+    )  # fmt: skip
 
 
 def scores_of(predictions: Predictions, metrics: Sequence[str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.adapt.finetune import FINETUNE
+from assay.adapt.network.finetune import FINETUNE
 from assay.adapt.parameters import resolve
 from assay.contracts import AdaptJob
 from assay.errors import NonFiniteError, UsageError

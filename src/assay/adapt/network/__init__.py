@@ -1,0 +1,1 @@
+"""Recipes that train or change the network itself: fine-tuning, low-rank adapters, compression, zero-shot."""
