@@ -85,7 +85,7 @@ class Outcome:
     """Part (`train`, `valid`, `test`) → metric → value."""
     history: Sequence[Mapping[str, float]] = ()
     """Per epoch: `epoch`, `phase` (0 while the head learns alone), `steps`, `train_loss`, `valid_loss`, `valid_score`,
-    `seconds`, `peak_bytes`, and `joules` where energy was asked for."""
+    `seconds`, `cpu_seconds` of all threads, `peak_bytes`, and `joules` where energy was asked for."""
     predictions: Mapping[str, Predictions] = field(default_factory=dict[str, Predictions])
     """Part → predictions for every item; `test` always, `train` and `valid` where the recipe gives them."""
     cost: Cost = field(default_factory=Cost)

@@ -5,7 +5,8 @@ import pytest
 from assay.builtin import ADAPTERS
 from assay.testing.adapters import AdapterSuite
 
-READY = [name for name in ADAPTERS if name != "finetune"]
+READY = [name for name in ADAPTERS if name != "lora"]
+"""Low-rank adapters need a transformer, which `network_job` has none of; they have tests of their own."""
 
 
 class TestMajority(AdapterSuite):
@@ -42,6 +43,14 @@ class TestHead(AdapterSuite):
 
     def make(self):
         return ADAPTERS["head"]
+
+
+class TestFinetune(AdapterSuite):
+    params = {"head_epochs": 1, "epochs": 30, "batch_size": 16, "head_lr": 0.05, "lr": 0.01, "patience": 0,
+              "schedule": "constant", "unfreeze": "last", "threads": 1}  # fmt: skip
+
+    def make(self):
+        return ADAPTERS["finetune"]
 
 
 @pytest.mark.parametrize("name", READY)

@@ -19,6 +19,7 @@ from assay.contracts import AdaptJob
 from assay.errors import DivergedError, OutOfMemoryError, UsageError
 from assay.run.trial import outcome_of
 from assay.sources.models import load_model
+from assay.sources.models.weights.twin import drawn
 from assay.spec import DataSlice, TrialSpec
 from assay.testing import tiny
 from assay.testing.adapters import network_job
@@ -163,7 +164,8 @@ class Cramped(nn.Module):
 
 def cramped(room: int) -> AdaptJob:
     job = a_job(unfreeze="all", batch_size=16, optimizer="sgd")
-    job.model.network = Cramped(nn.Sequential(nn.Flatten(), nn.Linear(3072, 12)), room).eval()
+    with drawn(0):
+        job.model.network = Cramped(nn.Sequential(nn.Flatten(), nn.Linear(3072, 12)), room).eval()
     return job
 
 
@@ -180,7 +182,7 @@ def test_memory_that_runs_out_for_two_rows_is_a_failed_row_with_its_own_reason()
     """The outcome is kept, with the reason that a map of failures counts and what was spent until then."""
     job = cramped(1)
     (result,) = FINETUNE.run([job])
-    outcome = outcome_of(job, result, ids=job.dataset.ids, metrics=("accuracy",), provenance={})
+    outcome = outcome_of(job, result, dataset=job.dataset, metrics=("accuracy",), provenance={})
 
     assert isinstance(result.error, OutOfMemoryError)
     assert outcome.status == "failed"
@@ -193,7 +195,7 @@ def test_a_diverged_training_is_a_failed_row_that_says_so():
     """A loss that is no longer finite ends the training at once, as `diverged`, and keeps the epochs before."""
     job = a_job(unfreeze="all", optimizer="sgd", lr=1e30)
     (result,) = FINETUNE.run([job])
-    outcome = outcome_of(job, result, ids=job.dataset.ids, metrics=("accuracy",), provenance={})
+    outcome = outcome_of(job, result, dataset=job.dataset, metrics=("accuracy",), provenance={})
 
     assert isinstance(result.error, DivergedError)
     assert outcome.provenance["reason"] == "diverged"

@@ -36,7 +36,7 @@ class Watch:
     def __init__(self, device: torch.device, *, energy: bool = False) -> None:
         self._cuda = device if device.type == "cuda" else None
         self._process, self._ended = psutil.Process(), threading.Event()
-        self._began, self._peak, self._task = 0.0, 0, 0
+        self._began, self._began_cpu, self._peak, self._task = 0.0, 0.0, 0, 0
         self.most_bytes = 0
         """The largest peak so far."""
         self._tracker = _tracker() if energy else None
@@ -63,19 +63,19 @@ class Watch:
         if self._tracker is not None:
             self._task += 1
             _quietly(self._tracker.start_task, f"epoch {self._task}")
-        self._began = time.perf_counter()
+        self._began, self._began_cpu = time.perf_counter(), time.process_time()
 
     def stop(self) -> dict[str, float]:
-        """`seconds` and `peak_bytes` since the start, and `joules` where energy is measured."""
+        """`seconds`, `cpu_seconds` (all threads), `peak_bytes` since the start, and `joules` where measured."""
         if self._cuda is not None:
             torch.cuda.synchronize(self._cuda)
-        seconds = time.perf_counter() - self._began
+        seconds, cpu = time.perf_counter() - self._began, time.process_time() - self._began_cpu
         if self._cuda is not None:
             peak = torch.cuda.max_memory_allocated(self._cuda)
         else:
             peak = max(self._peak, self._process.memory_info().rss)
         self.most_bytes = max(self.most_bytes, peak)
-        found = {"seconds": seconds, "peak_bytes": float(peak)}
+        found = {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": float(peak)}
         if self._tracker is not None:
             found["joules"] = float(_quietly(self._tracker.stop_task).energy_consumed) * JOULES_A_KWH
         return found
