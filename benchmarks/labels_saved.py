@@ -1,6 +1,6 @@
 """Labels saved: how often the interval holds the true factor, on simulated learning curves whose truth is known.
 
-Run: python benchmarks/labels_saved.py [--repetitions 2000] [--seed 0]
+Run: python benchmarks/labels_saved.py [--repetitions 2000] [--seed 0] [--only CASE]
 
 A model and its untrained twin follow known learning curves, top − (top − chance)(1 + b/b₀)^−a, measured at the usual
 budgets in a few nested draws. Draws move both curves together (easy and hard rows), each by itself, and carry over from
@@ -174,9 +174,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, metavar="CASE", help="0 for the first case, and so on")
     given = parser.parse_args()
     inside, failed = [], []
-    for case in CASES:
+    for case in CASES if given.only is None else [CASES[given.only]]:
         print(f"\n{case.name}")
         for row in run(case, given.repetitions, given.seed):
             true = "beyond" if row["truth"] is None else f"{row['truth']:7.2f}" if row["budget"] != "headline" else ""
