@@ -200,7 +200,7 @@ def _between_data(
                     kept.moments, features[name], names=(kept.data, name), extractor=label, level=plan.level,
                     rng=stream(plan.rng_seed, "statistics", label, kept.data, name), effort=plan.effort,
                 )  # fmt: skip
-    for name in targets if model.info.labels else ():
+    for name in targets:
         labels, head = sets[name].labels, _head(model, every[name], plan)
         if labels is not None and head is not None and len(np.unique(labels)) > 1:
             yield from compare_head(
