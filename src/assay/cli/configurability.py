@@ -31,6 +31,10 @@ def command(
     tolerance: Annotated[
         float | None, typer.Option("--tolerance", min=0, help="How much worse than the best is still good.")
     ] = None,
+    stop_below: Annotated[
+        float,
+        typer.Option("--stop-below", min=0, max=1, help="Chance of another default that ends a search."),
+    ] = 0.05,
     json: Json = False,
     html: Html = None,
     level: Level = 0.95,
@@ -47,8 +51,8 @@ def command(
     )
     trials = read_search(source, columns)
     found = configurability(
-        trials, tolerance=tolerance, default=_defaults(default, trials.names), level=level, rng_seed=rng_seed,
-        source=source.split("@")[-1],
+        trials, tolerance=tolerance, default=_defaults(default, trials.names), level=level, stop_below=stop_below,
+        rng_seed=rng_seed, source=source.split("@")[-1],
     )  # fmt: skip
     emit(found, json=json, html=html, fail_if=fail_if)
 

@@ -196,3 +196,77 @@ def test_a_table_needs_its_column_of_scores(tmp_path, capsys):
 
     assert run(["configurability", str(tmp_path / "t.csv")]) == 2
     assert "--score" in capsys.readouterr().err
+
+
+def a_grid(rng, models=6, noise=0.002) -> pd.DataFrame:
+    """Every model at every learning rate and length: lr 0.1 and 40 epochs are best for all, `m5` is the best model."""
+    return pd.DataFrame([
+        {"model": f"m{m}", "lr": lr, "epochs": epochs, "score": 0.6 + 0.05 * m - 0.1 * (lr != 0.1) + 0.001 * epochs
+         + noise * rng.normal()}
+        for m in range(models) for lr in (0.1, 0.01, 0.001) for epochs in (10, 20, 40)
+    ]).sample(frac=1, random_state=0)  # fmt: skip
+
+
+def test_a_search_says_when_it_could_have_stopped(rng):
+    """The runs are replayed in order: share of runs and of the grid, the chance of a change, and what stopping lost."""
+    found = configurability(trials_from_frame(a_grid(rng), score="score"), resamples=100, tolerance=0.02)
+    rows = found.tables["stopping"]
+
+    assert [row["share_of_grid"] for row in rows] == [row["share_of_runs"] for row in rows]
+    assert rows[-1]["share_of_runs"] == 1
+    assert rows[-1]["loss"] == 0
+    assert any("of the runs" in finding.claim and "were enough" in finding.claim for finding in found.findings)
+    assert rows[-1]["p_change"].value == found.estimate("p_change").value
+    half = configurability(trials_from_frame(a_grid(rng).head(27), score="score"), resamples=100)
+    assert half.tables["stopping"][-1]["share_of_grid"] == 0.5
+    never = configurability(trials_from_frame(a_grid(rng), score="score"), resamples=100, stop_below=0.0)
+    assert not any("were enough" in finding.claim for finding in never.findings)
+
+
+def test_what_to_run_next_was_never_run_and_leads(rng):
+    """With the best cell left out it is what to run next; with a complete grid there is nothing left."""
+    whole = a_grid(rng)
+    best = (whole["model"] == "m5") & (whole["lr"] == 0.1) & (whole["epochs"] == 40)
+    found = configurability(trials_from_frame(whole[~best], score="score"), resamples=100)
+
+    first = found.tables["next_runs"][0]
+    assert first["configuration"] == "model=m5, lr=0.1, epochs=40"
+    assert first["chance_to_lead"] > 0.5
+    assert configurability(trials_from_frame(whole, score="score"), resamples=100).tables["next_runs"] == []
+
+
+def test_settings_for_every_model_stand_beside_the_best_configuration(rng):
+    """The default for every model leaves the model out."""
+    found = configurability(trials_from_frame(a_grid(rng), score="score"), resamples=100)
+    rows = {row["kind"]: row for row in found.tables["defaults"]}
+
+    assert rows["default for every model"]["configuration"] == "lr=0.1, epochs=40"
+    assert rows["default"]["configuration"] == "model=m5, lr=0.1, epochs=40"
+
+
+def test_a_parameter_that_never_varies_and_one_that_was_tried_once_a_level_are_said(rng):
+    """Neither is given a share of the variance."""
+    frame = a_grid(rng).assign(batch=64, note=[f"n{i}" for i in range(54)])
+    found = configurability(trials_from_frame(frame, score="score"), resamples=100)
+
+    named = {name for row in found.tables["importance"] for name in row["parameters"]}
+    assert named == {"model", "lr", "epochs"}
+    assert found.inputs["fixed"] == {"batch": 64}
+    assert any("note has 54 different values" in caveat for caveat in found.caveats)
+
+
+def test_a_weights_and_biases_export_is_read(tmp_path, rng, capsys):
+    """`config.` columns are the parameters, `State` tells failures and runs still at work."""
+    rows = pd.DataFrame({
+        "Name": [f"run-{i}" for i in range(30)], "State": ["finished"] * 27 + ["crashed", "running", "failed"],
+        "config.lr": np.tile([0.1, 0.01, 0.001], 10), "config.wd": np.resize(np.repeat([0.0, 0.1, 0.2], 3), 30),
+        "val_acc": 0.5 + 0.2 * (np.tile([0, 1, 2], 10) == 1) + 0.01 * rng.normal(size=30),
+    })  # fmt: skip
+    rows.loc[27:, "val_acc"] = np.nan
+    rows.to_csv(tmp_path / "export.csv", index=False)
+
+    assert run(["configurability", str(tmp_path / "export.csv"), "--score", "val_acc", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["tables"]["importance"][0]["parameters"] == ["lr"]
+    assert document["tables"]["failures"][0]["failed"] == 2
+    assert any("1 run has not ended" in caveat for caveat in document["caveats"])

@@ -1,11 +1,13 @@
 """What to use next: a default that transfers, a small search space, and whether more runs would change the advice.
 
 The advice rests on the posterior mean of each configuration's true score, so that a configuration that was lucky once
-does not win; where all parameters are choices, configurations that were never run are candidates too.
+does not win; where all parameters are choices, configurations that were never run are candidates too. What a run showed
+beyond the smooth effects counts as far as it is no noise between repeats; without repeats half of it does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -22,6 +24,9 @@ from assay.stats.effect_bases import Parameter, effects
 
 LARGEST_GRID = 4000
 GOOD_SHARE = 0.2
+MOST_NEXT = 3
+CONTENDERS = ("model", "method", "architecture", "arch")
+"""What a parameter is called whose levels compete under the same settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Advice:
     groups: tuple[str, ...]
     draws: tuple[NDArray[np.float64], ...]
     """Group → (b, k) drawn true scores of the candidates."""
+    run: tuple[NDArray[np.bool_], ...]
+    """Group → (k,) which candidates have been run there."""
 
     def regret(self) -> NDArray[np.float64]:
         """(g, k) expected loss of each candidate against the best of its group."""
@@ -46,6 +53,30 @@ class Advice:
         kept = [g for g in range(len(self.groups)) if g != without or len(self.groups) == 1]
         return int(regret[kept].mean(axis=0).argmin())
 
+    def next(self, group: int, most: int) -> list[int]:
+        """Candidates never run in a group, those first that are expected to score best there."""
+        expected = np.where(self.run[group], -np.inf, self.draws[group].mean(axis=0))
+        return [int(k) for k in np.argsort(-expected, kind="stable")[:most] if np.isfinite(expected[k])]
+
+    def settings(self, contender: str) -> tuple[tuple[str, ...], tuple[Any, ...], float | None]:
+        """The other settings that lose least for every level of a parameter alike: names, values, and mean loss.
+
+        For each group and level the loss is against the best settings of that level, and the mean is taken over both.
+        Only settings that stand beside every level take part; where there are none, those of the default.
+        """
+        at = self.names.index(contender)
+        rest = [(*candidate[:at], *candidate[at + 1 :]) for candidate in self.candidates]
+        levels, means = [candidate[at] for candidate in self.candidates], -self.regret()
+        table = {(level, own): column for level, own, column in zip(map(repr, levels), rest, means.T, strict=True)}
+        known, own = sorted(set(map(repr, levels))), dict.fromkeys(rest)
+        whole = [values for values in own if all((level, values) in table for level in known)]
+        names = (*self.names[:at], *self.names[at + 1 :])
+        if not whole:
+            return names, rest[self.default()], None
+        scores = np.array([[table[level, values] for values in whole] for level in known])
+        loss = (scores.max(axis=1, keepdims=True) - scores).mean(axis=(0, 2))
+        return names, whole[int(loss.argmin())], float(loss.min())
+
 
 def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Advice | str:
     """The posterior of all candidates in every group that has enough configurations; or the reason why not."""
@@ -54,7 +85,10 @@ def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Ad
         return "no parameter varies"
     names = tuple(parameter.name for parameter in parameters)
     codes, values = _candidates(trials, units, parameters)
+    place = {tuple(row): k for k, row in enumerate(codes.tolist())}
+    noise = _noise(trials, units)
     draws: list[NDArray[np.float64]] = []
+    run: list[NDArray[np.bool_]] = []
     groups: list[str] = []
     for group in np.unique(units.groups):
         mine = np.flatnonzero(units.groups == group)
@@ -63,11 +97,18 @@ def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Ad
         seen = [replace(parameter, values=parameter.values[mine]) for parameter in parameters]
         asked = [replace(parameter, values=codes[:, j]) for j, parameter in enumerate(parameters)]
         posterior = anova_posterior(effects(seen), units.scores[mine], chains=4, draws=50, rng=rng)
-        draws.append(posterior.predict(effects(asked)))
+        drawn = posterior.predict(effects(asked))
+        at = [place[key] for key in zip(*(parameter.values[mine].tolist() for parameter in parameters), strict=True)]
+        beyond = units.scores[mine] - drawn.mean(axis=0)[at]
+        drawn[:, at] += _believed(noise, float(posterior.unexplained.mean())) * beyond
+        draws.append(drawn)
+        run.append(np.isin(np.arange(len(values)), at))
         groups.append(str(group))
     if not groups:
         return "no group has five configurations that ended well"
-    return Advice(names=names, candidates=tuple(values), groups=tuple(groups), draws=tuple(draws))
+    return Advice(
+        names=names, candidates=tuple(values), groups=tuple(groups), draws=tuple(draws), run=tuple(run)
+    )  # fmt: skip
 
 
 def default_rows(advice: Advice, *, level: float) -> list[Row]:
@@ -75,18 +116,50 @@ def default_rows(advice: Advice, *, level: float) -> list[Row]:
     chosen = advice.default()
     rows: list[Row] = [
         {
-            "kind": "default", "group": "all", "configuration": _told(advice, chosen),
+            "kind": "default", "group": "all", "configuration": told(advice, chosen),
             "regret": _transferred_regret(advice, level),
         }
     ]  # fmt: skip
+    rows += _for_every(advice)
     for g, group in enumerate(advice.groups):
         best = int(advice.draws[g].mean(axis=0).argmax())
         rows.append(
             {
-                "kind": "best", "group": group, "configuration": _told(advice, best),
+                "kind": "best", "group": group, "configuration": told(advice, best),
                 "regret": _regret_of_best(advice.draws[g], best, level),
             }
         )  # fmt: skip
+    return rows
+
+
+def _for_every(advice: Advice) -> list[Row]:
+    """The settings to use whatever the model, where the model is a parameter beside others."""
+    contender = next((name for name in CONTENDERS if name in advice.names), None)
+    if contender is None or len(advice.names) < 2:
+        return []
+    names, values, loss = advice.settings(contender)
+    if loss is None:
+        return []
+    regret = Estimate(
+        name="regret", value=loss, n=len(advice.groups), population="these groups and these levels",
+        method=f"expected loss against the best settings of each {contender}, mean over them",
+    )  # fmt: skip
+    return [{"kind": f"default for every {contender}", "group": "all", "configuration": told_values(names, values),
+             "regret": regret}]  # fmt: skip
+
+
+def next_rows(advice: Advice, *, most: int = MOST_NEXT) -> list[Row]:
+    """What to run next in each group: candidates never run there that are expected to be the best, if any are left."""
+    rows: list[Row] = []
+    for g, (group, draws) in enumerate(zip(advice.groups, advice.draws, strict=True)):
+        best_run = draws[:, advice.run[g]].max(axis=1)
+        rows += [
+            {
+                "group": group, "configuration": told(advice, k), "expected": float(draws[:, k].mean()),
+                "chance_to_lead": float((draws[:, k] > best_run).mean()),
+            }
+            for k in advice.next(g, most)
+        ]  # fmt: skip
     return rows
 
 
@@ -119,6 +192,21 @@ def chance_of_change(advice: Advice, *, tolerance: float) -> Estimate:
         method=f"posterior draws in which another default is better by more than {tolerance:g}",
         population="this space, these groups",
     )  # fmt: skip
+
+
+def _noise(trials: Trials, units: Units) -> float | None:
+    """Variance of a mean over repeats; None where no configuration was repeated."""
+    repeated = [trials.scores[members] for members in units.members if len(members) > 1]
+    if not repeated:
+        return None
+    return float(np.mean([scores.var(ddof=1) / len(scores) for scores in repeated]))
+
+
+def _believed(noise: float | None, unexplained: float) -> float:
+    """How much of what a run showed beyond the effects is taken for real."""
+    if noise is None:
+        return 0.5
+    return float(np.clip(1 - noise / unexplained, 0.0, 1.0)) if unexplained > 0 else 0.0
 
 
 def _aligned(advice: Advice) -> list[NDArray[np.float64]]:
@@ -173,8 +261,15 @@ def _candidates(
     return codes, [tuple(column[units.rows[i]] for column in raw) for i in kept]
 
 
-def _told(advice: Advice, i: int) -> str:
+def told(advice: Advice, i: int) -> str:
+    """A candidate for people: `lr=0.1, epochs=40`."""
+    return told_values(advice.names, advice.candidates[i])
+
+
+def told_values(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Names and values as `lr=0.1, epochs=40`."""
+
     def shown(value: Any) -> str:
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
-    return ", ".join(f"{name}={shown(value)}" for name, value in zip(advice.names, advice.candidates[i], strict=True))
+    return ", ".join(f"{name}={shown(value)}" for name, value in zip(names, values, strict=True))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import f as fisher
 from scipy.stats import norm
 
+from assay.assess.configurability.defaults import CONTENDERS
 from assay.assess.configurability.trials import Trials, Units
 from assay.estimate import Estimate
 from assay.finding import Row
@@ -107,7 +108,7 @@ def variance_rows(trials: Trials, units: Units, *, level: float) -> list[Row]:
 
 def contenders(trials: Trials, units: Units) -> list[str | None]:
     """Levels of the parameter that names models or methods; None alone where there is none."""
-    for name in ("model", "method", "architecture", "arch"):
+    for name in CONTENDERS:
         if name in trials.names:
             column = trials.columns[trials.names.index(name)]
             return [*sorted({str(column[row]) for row in units.rows})]

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from assay.assess.configurability.defaults import Advice, chance_of_change, default_rows, find_advice, space_rows
+from assay.assess.configurability.defaults import (
+    Advice,
+    chance_of_change,
+    default_rows,
+    find_advice,
+    next_rows,
+    space_rows,
+)
 from assay.assess.configurability.effort import budget_rows, crossing_rows, variance_rows
 from assay.assess.configurability.figures import draw
 from assay.assess.configurability.importance import (
@@ -19,6 +26,7 @@ from assay.assess.configurability.importance import (
     share_rows,
 )
 from assay.assess.configurability.safety import failure_rows, near_optimal_share, one_step_rows, safe_bands
+from assay.assess.configurability.stopping import stopping_findings, stopping_rows
 from assay.assess.configurability.trials import Trials, Units
 from assay.assess.configurability.tunability import tunability_rows
 from assay.canon import key_of
@@ -30,7 +38,7 @@ from assay.rng import stream
 
 def configurability(
     trials: Trials, *, tolerance: float | None = None, default: Mapping[str, Any] | None = None, level: float = 0.95,
-    resamples: int = 1000, rng_seed: int = 0, source: str = "the runs",
+    stop_below: float = 0.05, resamples: int = 1000, rng_seed: int = 0, source: str = "the runs",
 ) -> Assessment:  # fmt: skip
     """What tuning buys on these runs, which parameters matter, and what to use next.
 
@@ -39,6 +47,7 @@ def configurability(
         tolerance: How much worse than the best still counts as good, in the unit of the score; a tenth of the spread
             of the configurations within a group where None.
         default: The configuration to hold tuning against; the best common default of the other groups where None.
+        stop_below: The chance that the recommended default changes below which a search may stop.
         level: Confidence level of intervals, and 1 minus the chance of any false claim of importance.
         resamples: Resamples of the bands, and permutations of the tests.
         rng_seed: Seeds everything random.
@@ -46,8 +55,8 @@ def configurability(
 
     Returns:
         Assessment with tables `importance`, `shares`, `tunability`, `variance`, `budget_curve`, `crossings`,
-        `defaults`, `next_space`, `safe_bands`, `one_step` and `failures`, and estimates `tuning_gain`,
-        `near_optimal_share`, `p_change` and `failure_probability`.
+        `defaults`, `next_runs`, `stopping`, `next_space`, `safe_bands`, `one_step` and `failures`, and estimates
+        `tuning_gain`, `near_optimal_share`, `p_change` and `failure_probability`.
 
     Raises:
         NothingToAssessError: when all runs failed, or there is a single run.
@@ -62,11 +71,13 @@ def configurability(
     )
     advice = find_advice(trials, units, rng=stream(rng_seed, "advice"))
     tables = _tables(trials, units, whole, close, advice, near, default, level, resamples, rng_seed)
+    stops = list(tables["stopping"])
     estimates = _estimates(units, advice, tables, near, level)
     return Assessment(
         lens="configurability", question=f"What does tuning buy on {source}, which settings matter, and what is safe?",
         verdict=_verdict(whole, estimates, tables),
-        findings=_findings(whole, advice, estimates, tables, len(units.rows)),
+        findings=(*_findings(whole, advice, estimates, tables, len(units.rows)),
+                  *stopping_findings(stops, below=stop_below)),
         estimates=estimates, tables=tables, figures=draw(trials, units, tables),
         inputs={
             "source": source, "rows": len(trials.scores), "configurations": len(units.rows), "level": level,
@@ -112,6 +123,11 @@ def _tables(
             trials, units, level=level, resamples=resamples, rng=stream(rng_seed, "crossing")
         ),
         "defaults": default_rows(advice, level=level) if isinstance(advice, Advice) else [],
+        "next_runs": next_rows(advice) if isinstance(advice, Advice) else [],
+        "stopping": (
+            stopping_rows(trials, units, advice, tolerance=near, rng=stream(rng_seed, "stopping"))
+            if isinstance(advice, Advice) else []
+        ),
         "next_space": space_rows(advice) if isinstance(advice, Advice) else [],
         "safe_bands": safe_bands(trials, units, whole, tolerance=near) if isinstance(whole, Importance) else [],
         "one_step": one_step_rows(trials, units),
@@ -193,7 +209,8 @@ def _findings(
 def _caveats(trials: Trials, whole: Importance | str, close: Importance | str, advice: Advice | str) -> tuple[str, ...]:
     notes: list[str] = []
     if trials.running:
-        notes.append(f"{trials.running} runs have not ended and are left out; the numbers will move.")
+        ended = "1 run has not ended and is" if trials.running == 1 else f"{trials.running} runs have not ended and are"
+        notes.append(f"{ended} left out; the numbers will move.")
     if trials.fixed:
         notes.append(f"Never varied, so nothing is known of: {', '.join(trials.fixed)}.")
     for region, found in (("", whole), ("Near the optimum: ", close)):

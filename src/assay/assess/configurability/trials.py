@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from assay.errors import DataError, NothingToAssessError, UnknownNameError
 from assay.stats.effect_bases import FEW_LEVELS, Parameter
 
+MOST_LEVELS = 0.7
+"""A choice with more levels than this share of the configurations has too many that were tried once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
@@ -159,7 +162,7 @@ def parameters_of(trials: Trials, rows: NDArray[np.int_]) -> tuple[list[Paramete
             left_out[name] = "does not vary among the runs that ended well"
         elif len(numbers) == len(values) and len(distinct) > FEW_LEVELS:
             found.append(Parameter(name=name, values=positions(np.array(values, dtype=float))))
-        elif len(distinct) > max(FEW_LEVELS, len(values) // 3):
+        elif len(distinct) > max(FEW_LEVELS, MOST_LEVELS * len(values)):
             left_out[name] = (
                 f"has {len(distinct)} different values in {len(values)} configurations, too many for a choice"
             )

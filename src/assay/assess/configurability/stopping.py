@@ -1,0 +1,93 @@
+"""When a search could have stopped: the advice after a part of the runs, and the chance that more would change it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.assess.configurability.defaults import Advice, chance_of_change, find_advice, told
+from assay.assess.configurability.trials import Trials, Units, parameters_of
+from assay.estimate import Estimate
+from assay.finding import Finding, Row
+
+PARTS = (0.125, 0.25, 0.5, 0.75)
+MOST_CONFIGURATIONS = 800
+"""Above this a replay takes too long and is left out."""
+
+
+def stopping_rows(
+    trials: Trials, units: Units, advice: Advice, *, tolerance: float, rng: np.random.Generator
+) -> list[Row]:  # fmt: skip
+    """The search replayed in the order of its runs: default, chance of a change, and what it loses by the last word.
+
+    Args:
+        trials: The runs, in order.
+        units: Their configurations.
+        advice: What all of them advise.
+        tolerance: A default that is worse by less is no worse.
+        rng: Draws the posteriors.
+
+    Returns:
+        Rows of `configurations`, `share_of_runs`, `share_of_grid` (None where the space is no grid), `configuration`,
+        `p_change` (Estimate) and `loss`, the last one with all runs; nothing for more than 800 configurations.
+    """
+    n = len(units.rows)
+    if n > MOST_CONFIGURATIONS:
+        return []
+    size = grid_size(trials, units)
+    order = np.argsort(units.rows, kind="stable")
+    found: list[tuple[int, Advice]] = []
+    for part in PARTS:
+        kept = np.sort(order[: round(part * n)])
+        early = find_advice(trials, _some(units, kept), rng=rng) if len(kept) >= 5 else ""
+        if isinstance(early, Advice):
+            found.append((len(kept), early))
+    return [_row(early, count, n, size, advice, tolerance) for count, early in [*found, (n, advice)]]
+
+
+def stopping_findings(rows: list[Row], *, below: float) -> list[Finding]:
+    """The first part of the search after which the advice was no longer likely to change, and was right to stay."""
+    for row in rows[:-1]:
+        change: Estimate = row["p_change"]
+        if change.value is None or change.value >= below:
+            continue
+        grid = "" if row["share_of_grid"] is None else f", {row['share_of_grid']:.0%} of the grid"
+        loss = f"; by all runs its default loses {row['loss']:.3g}" if row["loss"] is not None else ""
+        return [Finding(
+            lens="configurability", verdict="yes", estimates=(change,), method="the runs replayed in their order",
+            claim=f"{row['share_of_runs']:.0%} of the runs{grid} were enough: from there the chance that the default "
+            f"changes is below {below:g}{loss}",
+        )]  # fmt: skip
+    return []
+
+
+def grid_size(trials: Trials, units: Units) -> int | None:
+    """Number of configurations of the whole grid in all groups; None where a parameter is a range."""
+    parameters, left_out = parameters_of(trials, units.rows)
+    if left_out or not parameters or any(parameter.is_range for parameter in parameters):
+        return None
+    return int(np.prod([len(parameter.levels) for parameter in parameters])) * len(np.unique(units.groups))
+
+
+def _some(units: Units, kept: NDArray[np.int_]) -> Units:
+    return replace(
+        units, rows=units.rows[kept], members=tuple(units.members[at] for at in kept), scores=units.scores[kept],
+        groups=units.groups[kept],
+    )  # fmt: skip
+
+
+def _row(early: Advice, count: int, n: int, size: int | None, final: Advice, tolerance: float) -> Row:
+    chosen = early.default()
+    values = dict(zip(early.names, early.candidates[chosen], strict=True))
+    same = [
+        k for k, candidate in enumerate(final.candidates)
+        if all(values.get(name, value) == value for name, value in zip(final.names, candidate, strict=True))
+    ]  # fmt: skip
+    regret = final.regret().mean(axis=0)
+    return {
+        "configurations": count, "share_of_runs": count / n, "share_of_grid": None if size is None else count / size,
+        "configuration": told(early, chosen), "p_change": chance_of_change(early, tolerance=tolerance),
+        "loss": float(regret[same].min() - regret.min()) if same else None,
+    }  # fmt: skip
