@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from assay.assess.durability.results import Results
+from assay.assess.durability.without_labels import LabelFree
+from assay.estimate import Estimate
 from assay.finding import Figure
 
 Row = dict[str, Any]
@@ -17,24 +19,21 @@ def draw_figures(results: Results, causes: list[Row]) -> tuple[Figure, ...]:
 
 
 def _curve(results: Results) -> Figure | None:
-    windows, rows = results.periods.windows, list[Row]()
+    windows = results.periods.windows
     dated = windows.unit not in ("step", "1,000 rows")
-    for k, estimate in enumerate(results.curve.performance):
-        if estimate.known:
-            x = windows.window(k).start if dated else float(windows.times[k])
-            rows.append({"x": x, "y": estimate.value, "low": estimate.low, "high": estimate.high, "series": "measured",
-                         "forecast": False, "n": estimate.n})  # fmt: skip
-    if not rows:
+    at = [windows.window(k).start if dated else float(windows.times[k]) for k in range(len(windows))]
+    measured = [_point(at[k], estimate, "measured") for k, estimate in enumerate(results.curve.performance)
+                if estimate.known]  # fmt: skip
+    if not measured:
         return None
-    alt = f"{len(rows)} windows, from {rows[0]['y']:.3f} to {rows[-1]['y']:.3f}."
-    if results.periods.source_window is None and results.curve.source.known:
-        source = results.curve.source
-        rows += [{"x": x, "y": source.value, "low": source.low, "high": source.high, "series": "source",
-                  "forecast": False, "n": source.n} for x in dict.fromkeys((rows[0]["x"], rows[-1]["x"]))]  # fmt: skip
+    rows = [*measured, *_source_line(results, measured)]
+    if isinstance(results.unlabelled, LabelFree) and results.scoring.exact:
+        rows += [_point(at[k], results.unlabelled.windows[k], "estimated without labels")
+                 for k, estimate in enumerate(results.curve.performance)
+                 if not estimate.known and results.unlabelled.windows[k].known]  # fmt: skip
     for row in results.forecast[0]:
         x = row["window"]["start"] if dated else float(windows.times[-1]) + row["ahead"]
-        rows.append({"x": x, "y": row["performance"].value, "low": row["performance"].low,
-                     "high": row["performance"].high, "series": "forecast", "forecast": True, "n": None})  # fmt: skip
+        rows.append(_point(x, row["performance"], "measured") | {"forecast": True, "n": None})
     options: dict[str, Any] = {"points": True, "dashed": "forecast"}
     floor = results.inputs.get("floor")
     if floor is not None:
@@ -43,8 +42,21 @@ def _curve(results: Results) -> Figure | None:
     return Figure(
         name="curve", kind="curve", title=f"{name.capitalize()} over time, with forecast", rows=rows, low="low",
         high="high", colour="series", x_title="window" if dated else f"time, {windows.unit}", y_title=name,
-        options=options, alt=f"{name} in {alt}",
+        options=options,
+        alt=f"{name} in {len(measured)} windows, from {measured[0]['y']:.3f} to {measured[-1]['y']:.3f}.",
     )  # fmt: skip
+
+
+def _point(x: Any, estimate: Estimate, series: str) -> Row:
+    return {"x": x, "y": estimate.value, "low": estimate.low, "high": estimate.high, "series": series,
+            "forecast": False, "n": estimate.n}  # fmt: skip
+
+
+def _source_line(results: Results, measured: list[Row]) -> list[Row]:
+    """The source's score as a level over the measured windows, where it lies before them."""
+    if results.periods.source_window is not None or not results.curve.source.known:
+        return []
+    return [_point(x, results.curve.source, "source") for x in dict.fromkeys((measured[0]["x"], measured[-1]["x"]))]
 
 
 def _waterfall(results: Results, causes: list[Row]) -> Figure | None:
