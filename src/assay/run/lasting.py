@@ -79,8 +79,7 @@ def _of_data(folder: RunFolder, uri: str, label: str, question: Question, model:
                        origin=question.origin or record.get("origin"))  # fmt: skip
     logs = {name: _log(folder, lasting.first, record) for name, lasting in models.items()}
     chosen = models[model] if model is not None else _leading(list(models.values()), record["metrics"])
-    dataset = reload_data(uri)
-    log = _log(folder, chosen.first, record, features=_features(folder, chosen.first, dataset), dataset=dataset)
+    log = _log(folder, chosen.first, record, dataset=reload_data(uri))
     ordered = [chosen, *(lasting for lasting in models.values() if lasting is not chosen)]
     given = [_refits(folder, lasting, log, record) for lasting in ordered if lasting.again and record["classes"]]
     result = assess(log, question, given=given if chosen.again else ())
@@ -126,12 +125,11 @@ def _leading(models: Sequence[Lasting], metrics: Sequence[str]) -> Lasting:
 
 
 def _log(
-    folder: RunFolder, row: TrialRow, record: Mapping[str, Any], *, features: NDArray[Any] | None = None,
-    dataset: Dataset | None = None,
+    folder: RunFolder, row: TrialRow, record: Mapping[str, Any], *, dataset: Dataset | None = None,
 ) -> PredictionLog:  # fmt: skip
     """The predictions of one trial as a log: rows it learned from and chose on, held-out rows of that time, the stream.
 
-    `features` and `dataset` are those of all rows of the data set.
+    With the data set at hand, the trial's features and the texts come along.
     """
     parts = folder.ledger.predictions(row.key)
     if any(part.times is None for part in parts.values()):
@@ -156,7 +154,7 @@ def _log(
         at = pd.Series(np.arange(len(dataset)), index=dataset.ids).reindex(table["id"])
         if at.notna().all():
             rows = at.to_numpy(dtype=int)
-            x = None if features is None else features[rows]
+            x = _features(folder, row, dataset, rows)
             if dataset.modality == "text":
                 table["text"] = [str(item) for item in dataset.load(rows)]
     columns = Columns(time="time", target="target", prediction="said", proba=proba, split="part", id="id",
@@ -165,9 +163,11 @@ def _log(
     return read_log(table, columns, features=x)
 
 
-def _features(folder: RunFolder, row: TrialRow, dataset: Dataset | None) -> NDArray[Any] | None:
-    """(n, d) the features behind a trial, as they lie in the store; None where they are not there any more."""
-    if dataset is None or "features" not in row.provenance:
+def _features(
+    folder: RunFolder, row: TrialRow, dataset: Dataset, rows: NDArray[np.int_],
+) -> NDArray[Any] | None:  # fmt: skip
+    """(n, d) the features behind a trial, as they lie in the store; None where there are none."""
+    if "features" not in row.provenance:
         return None
     from assay.features.extract import extract
     from assay.sources.models import load_model
@@ -177,7 +177,7 @@ def _features(folder: RunFolder, row: TrialRow, dataset: Dataset | None) -> NDAr
     root = settings.get("store") or os.environ.get("ASSAY_STORE") or folder.paths.features
     try:
         found = extract(
-            load_model(row.model, offline=True), dataset, np.arange(len(dataset)), store=FeatureStore(root),
+            load_model(row.model, offline=True), dataset, rows, store=FeatureStore(root),
             engine=settings.get("engine", "auto"), precision=settings.get("precision", "float32"),
             batch_size=settings.get("batch_size", "auto"),
         )  # fmt: skip
