@@ -201,20 +201,27 @@ def _curve(rows: Sequence[TrialRow], target: _Target) -> list[BudgetScore]:
 def _training(folder: RunFolder, row: TrialRow, target: _Target) -> Training | None:
     """The moments of one training: its epochs, or the one at which a head was solved."""
     moments: list[Moment] = []
-    seconds, steps = 0.0, 0
+    seconds, steps, joules, peak = 0.0, 0, 0.0, 0
     for epoch in row.history:
         seconds += float(epoch["seconds"])
         steps += int(epoch.get("steps", 0))
+        joules += float(epoch.get("joules", 0.0))
+        peak = max(peak, int(epoch.get("peak_bytes", 0)))
         if epoch.get("valid_score") is not None:
-            moments.append(Moment(seconds=seconds, epochs=len(moments) + 1, steps=steps or None,
-                                  score=float(epoch["valid_score"])))  # fmt: skip
+            moments.append(
+                Moment(seconds=seconds, epochs=len(moments) + 1, score=float(epoch["valid_score"]), steps=steps or None,
+                       joules=joules or None, peak_bytes=peak or None)
+            )  # fmt: skip
     if not moments and row.seconds is not None:
         said = folder.predictions(row.key, "valid")
         if said is None or not len(said.ids):
             return None
         chosen_by = METRICS[_CHOSEN_BY[str(target.record["task"])]]
-        moments = [Moment(seconds=row.seconds, epochs=1, score=chosen_by(said.target, said.labels(), said.score))]
-    return Training(moments=moments, peak_bytes=row.peak_bytes, joules=row.joules) if moments else None
+        score = chosen_by(said.target, said.labels(), said.score)
+        moments = [
+            Moment(seconds=row.seconds, epochs=1, score=score, joules=row.joules, peak_bytes=row.peak_bytes)
+        ]  # fmt: skip
+    return Training(moments=moments) if moments else None
 
 
 def _mean_scores(rows: Sequence[TrialRow], target: _Target) -> dict[str, float]:

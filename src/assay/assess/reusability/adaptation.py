@@ -40,7 +40,7 @@ def adaptation_rows(candidates: Sequence[Candidate], *, reach: Sequence[float] =
     rows: list[Row] = []
     for target in sorted({candidate.target for candidate in candidates}):
         mine = [candidate for candidate in candidates if candidate.target == target and candidate.trainings]
-        horizon = max((t.moments[-1].seconds for c in mine for t in c.trainings if t.moments), default=0.0)
+        horizon = max((t.moments[-1].seconds for c in mine for t in c.trainings), default=0.0)
         for goal, score in _goals(mine, reach):
             rows += [_row(candidate, goal, score, horizon, level) for candidate in mine]
     return rows
@@ -54,21 +54,24 @@ def _goals(candidates: Sequence[Candidate], reach: Sequence[float]) -> list[tupl
 
 
 def _row(candidate: Candidate, goal: str, score: float, horizon: float, level: float) -> Row:
-    trainings = [training for training in candidate.trainings if training.moments]
+    trainings = candidate.trainings
     found = [first_at(training, score) for training in trainings]
     there = [moment for moment in found if moment is not None]
-    steps = [moment.steps for moment in there if moment.steps is not None]
-    held = np.array([horizon if moment is None else min(moment.seconds, horizon) for moment in found])
-    peaks = [training.peak_bytes for training in trainings if training.peak_bytes is not None]
-    joules = [training.joules for training in trainings if training.joules is not None]
+    held = np.array([horizon if moment is None else moment.seconds for moment in found])
+    peaks = [moment.peak_bytes for moment in there if moment.peak_bytes is not None]
+
+    def mean(name: str, unit: str) -> Estimate:
+        values = [getattr(moment, name) for moment in there]
+        if any(value is None for value in values):
+            return Estimate.unknown(unit, f"{name} were not measured", unit=unit)
+        return _mean(np.array(values, dtype=float), trainings, unit, level)
+
     return {
         "model": candidate.model, "target": candidate.target, "goal": goal, "score": score,
-        "reached": f"{len(there)} of {len(found)}",
-        "seconds": _mean(np.array([moment.seconds for moment in there]), trainings, "seconds", level),
-        "epochs": _mean(np.array([float(moment.epochs) for moment in there]), trainings, "epochs", level),
-        "steps": float(np.mean(steps)) if len(steps) == len(found) else None,
+        "reached": f"{len(there)} of {len(found)}", "seconds": mean("seconds", "seconds"),
+        "epochs": mean("epochs", "epochs"), "steps": mean("steps", "steps"), "joules": mean("joules", "joules"),
         "restricted_seconds": _positive(over_draws(held, "restricted_seconds", level), f"up to {horizon:.3g} s"),
-        "joules": float(np.mean(joules)) if joules else None, "peak_bytes": max(peaks, default=None),
+        "peak_bytes": max(peaks, default=None),
     }  # fmt: skip
 
 

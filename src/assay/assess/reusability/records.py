@@ -35,6 +35,10 @@ class Moment:
     """On the validation rows."""
     steps: int | None = None
     """Steps of the optimizer by then; None where they were not counted."""
+    joules: float | None = None
+    """Energy by then; None where it was not measured."""
+    peak_bytes: int | None = None
+    """The most memory by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +46,7 @@ class Training:
     """One training on all labels, moment by moment."""
 
     moments: Sequence[Moment]
-    """In order of time."""
-    peak_bytes: int | None = None
-    """The most memory it took."""
-    joules: float | None = None
-    """The energy it took; None where it was not measured."""
+    """In order of time; at least one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
