@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit, note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from assay.dataset import Dataset
+    from assay.run.selecting import Question
 
 Data = Annotated[
     str, typer.Option("--data", metavar="DATA", help="The data, such as folder:photos/ or sklearn:digits.")
@@ -24,8 +25,22 @@ Prior = Annotated[
     Path | None,
     typer.Option("--prior", metavar="TABLE", help="Published numbers: columns model and score, higher is better."),
 ]
-Past = Annotated[
-    Path | None, typer.Option("--past", metavar="TABLE", help="Earlier results: columns model, dataset and accuracy.")
+PastResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--past",
+        metavar="TABLE|FOLDER",
+        help="Earlier results: a table with model, dataset, accuracy and any scores, or a folder of runs.",
+    ),
+]
+Generalise = Annotated[
+    bool, typer.Option("--generalise", help="Score the leader on rows it did not learn from, with calibration.")
+]
+Shifted = Annotated[
+    str | None, typer.Option("--shifted", metavar="DATA", help="Data of the same classes from elsewhere.")
+]
+Probes = Annotated[
+    bool, typer.Option("--probes", help="Spoil the leader's test items and labels to see what it costs.")
 ]
 Store = Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="Keep features here for later.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
@@ -47,7 +62,10 @@ def command(
         bool, typer.Option("--variants", help="Names that differ only in options (layer, pooling) are one model.")
     ] = False,
     prior: Prior = None,
-    past: Past = None,
+    past: PastResults = None,
+    generalise: Generalise = False,
+    shifted: Shifted = None,
+    probes: Probes = False,
     store: Store = None,
     device: Device = "auto",
     engine: Engine = "auto",
@@ -59,42 +77,33 @@ def command(
     fail_if: FailIf = None,
 ) -> None:
     """Rank models by leave-one-out score on one sample, with ties, regret and what is free."""
-    from assay.run.selecting import Question, rank
+    from assay.run.selecting import rank
     from assay.sources.data import load_data
 
-    names = names_of(models)
-    question = Question(
-        models=names, data=load_data(data, offline=offline), metric=metric, twins=twins, level=level, rng_seed=rng_seed,
-        priors=priors_of(prior, past), store=store, device=device, engine=engine, say=note,
+    question = question_of(
+        models, load_data(data, offline=offline), prior, past, metric=metric, twins=twins, level=level,
+        rng_seed=rng_seed, store=store, device=device, engine=engine, generalise=generalise, probes=probes,
+        shifted=None if shifted is None else load_data(shifted, offline=offline),
     )  # fmt: skip
     emit(rank(question, rows=rows, scores=score, variants=variants), json=json, html=html, fail_if=fail_if)
+
+
+def question_of(models: list[str], data: Dataset, prior: Path | None, past: Path | None, **rest: Any) -> Question:
+    """The question, with what the user's tables say of the models beforehand."""
+    from assay.assess.selection.combination import Past
+    from assay.ledger.past import past_results
+    from assay.ledger.tables import column, read_table
+    from assay.run.selecting import Question
+
+    known = None if past is None else Past.read(past_results(past), without=data.ref.uri)
+    priors = {} if known is None else {"static rank": known.static()}
+    if prior is not None:
+        frame = read_table(prior)
+        names, values = column(frame, "model").astype(str), column(frame, "score").astype(float)
+        priors["published score"] = dict(zip(names.tolist(), values.tolist(), strict=True))
+    return Question(models=names_of(models), data=data, priors=priors, past=known, say=note, **rest)
 
 
 def names_of(models: list[str]) -> list[str]:
     """Names given one by one or by commas."""
     return [name.strip() for entry in models for name in entry.split(",") if name.strip()]
-
-
-def priors_of(prior: Path | None, past: Path | None) -> Mapping[str, Mapping[str, float]]:
-    """Free rankings from the user's tables: a published score, and the mean rank on earlier data sets."""
-    import numpy as np
-
-    from assay.assess.selection.validation import static_ranks
-    from assay.ledger.tables import column, read_table
-
-    found: dict[str, dict[str, float]] = {}
-    if prior is not None:
-        frame = read_table(prior)
-        names, values = column(frame, "model").astype(str), column(frame, "score").astype(float)
-        found["published score"] = dict(zip(names.tolist(), values.tolist(), strict=True))
-    if past is not None:
-        frame = read_table(past)
-        models, row = np.unique(column(frame, "model").astype(str).to_numpy(dtype=str), return_inverse=True)
-        sets, at = np.unique(column(frame, "dataset").astype(str).to_numpy(dtype=str), return_inverse=True)
-        table = np.full((len(models), len(sets) + 1), np.nan)
-        table[row, at] = column(frame, "accuracy").astype(float).to_numpy()
-        ranks = static_ranks(table, len(sets))
-        found["static rank"] = {
-            m: float(r) for m, r in zip(models.tolist(), ranks.tolist(), strict=True) if np.isfinite(r)
-        }
-    return found

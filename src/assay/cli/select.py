@@ -6,8 +6,22 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit, note
-from assay.cli.rank import Data, Device, Engine, Metric, Models, Offline, Past, Prior, Store, names_of, priors_of
+from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+from assay.cli.rank import (
+    Data,
+    Device,
+    Engine,
+    Generalise,
+    Metric,
+    Models,
+    Offline,
+    PastResults,
+    Prior,
+    Probes,
+    Shifted,
+    Store,
+    question_of,
+)
 
 
 def command(
@@ -26,7 +40,10 @@ def command(
     ] = False,
     metric: Metric = None,
     prior: Prior = None,
-    past: Past = None,
+    past: PastResults = None,
+    generalise: Generalise = False,
+    shifted: Shifted = None,
+    probes: Probes = False,
     store: Store = None,
     device: Device = "auto",
     engine: Engine = "auto",
@@ -38,13 +55,14 @@ def command(
     fail_if: FailIf = None,
 ) -> None:
     """Find a model to build on for a part of what running them all would cost."""
-    from assay.run.selecting import Budget, Question, select
+    from assay.run.selecting import Budget, select
     from assay.sources.data import load_data
 
     limit = Budget.parse(budget, per_hour=per_hour)
-    question = Question(
-        models=names_of(models), data=load_data(data, offline=offline), metric=metric, level=level, rng_seed=rng_seed,
-        priors=priors_of(prior, past), store=store, device=device, engine=engine, say=note,
+    question = question_of(
+        models, load_data(data, offline=offline), prior, past, metric=metric, level=level, rng_seed=rng_seed,
+        store=store, device=device, engine=engine, generalise=generalise, probes=probes,
+        shifted=None if shifted is None else load_data(shifted, offline=offline),
     )  # fmt: skip
     emit(
         select(question, budget=limit, regret=regret, rows=rows, finetune=finetune),

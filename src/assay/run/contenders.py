@@ -138,7 +138,7 @@ class Bench:
         """
         at = self.sample.order[:rows]
         try:
-            x = self._features(contender, at)
+            x = self.features(contender, at)
             start = time.perf_counter()
             data = Factorisation.of(x)
             predictions = left_out(data, self.sample.dataset, at)
@@ -151,7 +151,9 @@ class Bench:
             return None
         return candidate_of(contender, predictions)
 
-    def _features(self, contender: Contender, at: NDArray[np.int_]) -> NDArray[np.float32]:
+    def features(self, contender: Contender, at: NDArray[np.int_], dataset: Dataset | None = None,
+                 ) -> NDArray[np.float32]:  # fmt: skip
+        """(n, d) features of rows of the sample's data, or of another data set; the model is loaded if need be."""
         from assay.features.extract import extract
 
         if contender.model is None:
@@ -159,7 +161,7 @@ class Bench:
             contender.model = self._load(contender.ref)
             contender.load_seconds += time.perf_counter() - start
         self.say(f"{contender.name}: {len(at):,} rows")
-        found = extract(contender.model, self.sample.dataset, at, store=self._store, engine=self.engine,
+        found = extract(contender.model, dataset or self.sample.dataset, at, store=self._store, engine=self.engine,
                         device=self.device)  # fmt: skip
         contender.feature_seconds += found.seconds
         contender.computed += found.computed

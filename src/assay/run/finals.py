@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assess.selection.candidates import Candidate, Run
+from assay.assess.selection.nesting import folds_of
 from assay.contracts import AdaptJob
 from assay.errors import AssayError
 from assay.metrics import METRICS
 from assay.outcome import Cost, Predictions
-from assay.run.contenders import Contender, Sample, interleaved
+from assay.run.contenders import Contender, Sample
 from assay.spec import DataSlice, TrialSpec
 
 RUNGS: tuple[dict[str, int], ...] = ({"head_epochs": 1, "epochs": 1}, {"head_epochs": 2, "epochs": 3})
 """Epochs of the head alone and of the whole network, rung by rung."""
-HELD_OUT = 1 / 3
+HELD_OUT = 3
+"""One row in so many is set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +76,7 @@ def hold_finals(
 def split(sample: Sample, rows: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     """Rows to learn from and rows to judge on, classes in proportion."""
     at = sample.order[:rows]
-    order = interleaved(np.asarray(sample.dataset.targets)[at]) if sample.dataset.task.is_classification else np.arange(
-        len(at))  # fmt: skip
-    held = np.zeros(len(at), dtype=bool)
-    held[order[:: round(1 / HELD_OUT)]] = True
+    held = folds_of(np.asarray(sample.dataset.targets)[at], HELD_OUT) == 0
     return np.sort(at[~held]), np.sort(at[held])
 
 

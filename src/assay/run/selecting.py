@@ -6,6 +6,7 @@ left is small or the budget is spent. What is concluded from the numbers is `ass
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.assess.selection.candidates import Candidate
+from assay.assess.selection.combination import Past, combine, finding_of
 from assay.assess.selection.judging import scale_of
 from assay.assess.selection.lens import selection
 from assay.assess.selection.nesting import choose_variants
@@ -22,9 +24,10 @@ from assay.assess.selection.racing import Stage, hold_stage, schedule
 from assay.assess.selection.tables import ranking_rows
 from assay.contracts import Model
 from assay.dataset import Dataset
-from assay.errors import NothingToAssessError, UsageError
+from assay.errors import AssayError, NothingToAssessError, UsageError
 from assay.estimate import Estimate, show_number
 from assay.finding import Assessment
+from assay.metrics import METRICS
 from assay.rng import stream
 from assay.run.contenders import (
     Bench,
@@ -38,6 +41,7 @@ from assay.run.contenders import (
     with_pool_scores,
 )
 from assay.run.finals import Final, hold_finals
+from assay.run.generalising import Carried, carry
 from assay.spec import ModelRef
 
 _BUDGET = re.compile(r"^\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|min|h|trials?|money)?\s*$")
@@ -94,7 +98,15 @@ class Question:
     twins: bool = False
     """Whether each model's untrained twin is run as a baseline."""
     priors: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
-    """Free rankings by name: model → number, higher is better."""
+    """Free rankings by name: model → number, higher is better. The first decides who is looked at first."""
+    past: Past | None = None
+    """Scores reached on other data sets, for the calibrated combination."""
+    generalise: bool = False
+    """Whether the leader is scored on rows it did not learn from, with calibration and abstention."""
+    shifted: Dataset | None = None
+    """Data of the same classes from elsewhere; the leader is scored on them too."""
+    probes: bool = False
+    """Whether the leader's test items and learned labels are spoilt to see what that costs."""
     level: float = 0.95
     rng_seed: int = 0
     load: Loader | None = None
@@ -145,6 +157,7 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
                 found.append(candidate)
         pool = _without_twins(with_pool_scores(contenders, found))
         baselines, notes = free_baselines(sample, rows)
+        carried = _carried(question, bench, contenders, pool, rows)
         twins = [replace(c, twin_of=c.model.removesuffix(", untrained")) for c in found if _is_twin(c)]
         background = background_of(sample, [*baselines, *twins], notes, contenders, question.priors)
     if not pool:
@@ -155,6 +168,7 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
         pool, metric=question.measure, background=background, level=question.level, task=question.data.ref.uri,
         rng=stream(question.rng_seed, "rank"),
     )  # fmt: skip
+    judged = _with_carried(_with_past(judged, question), carried)
     return replace(
         judged, lens="rank", estimates=_with_cost(judged, contenders, sample),
         caveats=(*judged.caveats, "Scores are of a ridge head on frozen features; fine-tuning can change the order."),
@@ -185,6 +199,7 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
             raise NothingToAssessError("no model could be run within the budget" + _first_error(contenders))
         last = race.stages[-1]
         tuned = race.finals(last) if finetune else []
+        carried = _carried(question, bench, contenders, race.field, last.rows)
         baselines, notes = free_baselines(sample, last.rows)
     notes += [f"{c.name}: {note}." for c in contenders for note in c.notes]
     background = background_of(sample, baselines, notes, contenders, question.priors)
@@ -196,6 +211,7 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
     judged = race.with_dropped(judged)
     if finetune:
         judged = replace(judged, tables={**judged.tables, "finals": [_final_row(final, judged) for final in tuned]})
+    judged = _with_carried(judged, carried)
     return replace(
         judged, lens="select", verdict=f"{judged.verdict} {race.ending()}",
         estimates=_with_cost(judged, contenders, sample),
@@ -322,6 +338,58 @@ class _Race:
         )
 
 
+def _carried(question: Question, bench: Bench, contenders: Sequence[Contender], pool: Sequence[Candidate], rows: int,
+             ) -> Carried | None:  # fmt: skip
+    """How the leader's score carries to other rows, if that was asked for; what went wrong is a note."""
+    if not pool or not (question.generalise or question.probes or question.shifted is not None):
+        return None
+    scale = scale_of(question.measure)
+    leader = max(pool, key=lambda c: scale.sign * METRICS[scale.metric](
+        c.runs[0].predictions.target, c.runs[0].predictions.label, c.runs[0].predictions.score))  # fmt: skip
+    contender = next(c for c in contenders if c.name == leader.model)
+    try:
+        return carry(contender, bench, rows, metric=question.measure, shifted=question.shifted, probes=question.probes,
+                     level=question.level, rng=stream(question.rng_seed, "generalising"))  # fmt: skip
+    except (AssayError, OSError) as error:
+        if isinstance(error, UsageError):
+            raise
+        return Carried(tables={}, figures=(), notes=(f"How the leader's score carries is not known: {error}.",))
+
+
+def _with_carried(judged: Assessment, carried: Carried | None) -> Assessment:
+    if carried is None:
+        return judged
+    return replace(
+        judged, tables={**judged.tables, **carried.tables}, figures=(*judged.figures, *carried.figures),
+        caveats=(*judged.caveats, *carried.notes),
+    )  # fmt: skip
+
+
+def _with_past(judged: Assessment, question: Question) -> Assessment:
+    """The ranking with what past studies and the scores measured now say of the score that tuning would give."""
+    if question.past is None:
+        return judged
+    measured: dict[str, dict[str, float]] = {}
+    for row in judged.tables["ranking"]:
+        own = {name: value for name, value in row["battery"].items() if isinstance(value, float)}
+        measured[row["model"]] = {"ridge_loo": row["score"].value, **own}
+    bounds = (0.0, 1.0) if scale_of(question.measure).bounded else (-math.inf, math.inf)
+    try:
+        found = combine(question.past, measured, bounds=bounds, level=question.level,
+                        rng=stream(question.rng_seed, "combination"))  # fmt: skip
+    except NothingToAssessError as error:
+        return replace(judged, caveats=(*judged.caveats, f"Past results gave a static rank only: {error}."))
+    order = sorted(found.predicted, key=lambda name: -(found.predicted[name].value or 0.0))
+    rows = [{"model": name, "predicted": found.predicted[name]} for name in order]
+    notes = [f"{name} was run on no past data set; what is predicted for it rests on what was measured here."
+             for name in found.unseen]  # fmt: skip
+    return replace(
+        judged, tables={**judged.tables, "predicted": rows, "past_check": list(found.check)},
+        findings=(*judged.findings, finding_of(found)), estimates=(*judged.estimates, *found.estimates),
+        caveats=(*judged.caveats, *notes),
+    )  # fmt: skip
+
+
 def _prepare(question: Question, folder: Path) -> tuple[Sample, Bench, list[Contender]]:
     if not question.models:
         raise UsageError("name at least one model with --models")
@@ -333,6 +401,8 @@ def _prepare(question: Question, folder: Path) -> tuple[Sample, Bench, list[Cont
         sample, folder, question.load or _load, device=question.device, engine=question.engine, say=question.say
     )
     refs = [ModelRef.parse(name) for name in question.models]
+    first = next(iter(question.priors.values()), {})
+    refs.sort(key=lambda ref: -first.get(ref.uri, -math.inf))
     contenders = [Contender(ref=ref, name=ref.uri) for ref in refs]
     if question.twins:
         contenders += [Contender(ref=replace(ref, untrained=True), name=f"{ref.uri}, untrained")

@@ -6,13 +6,18 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from assay.assess.selection.combination import Past
 from assay.errors import MachineError, NothingToAssessError, UsageError
 from assay.run.contenders import draw_sample
+from assay.run.finals import split
 from assay.run.selecting import Budget, Question, rank, select
 from assay.sources.data import load_data
+from assay.sources.data.corruptions import corrupted
 from assay.spec import ModelRef
+from assay.testing.data import fake_dataset
 from assay.testing.models import FakeModel
 
 DIGITS = load_data("sklearn:digits")
@@ -165,6 +170,77 @@ def test_budgets_that_cannot_be_read(text):
     """A bare number, a word, or money without a price is refused with examples."""
     with pytest.raises(UsageError, match="10m|per-hour"):
         Budget.parse(text)
+
+
+def test_folds_and_held_rows_have_every_class_whatever_their_number():
+    """With three classes in turn, every third row is one class; what is set aside still has its share of all."""
+    for classes in (2, 3, 6, 10):
+        data = fake_dataset(n=120, classes=classes, modality="table")
+        learn, judge = split(draw_sample(data, rng_seed=0), 120)
+        shares = [np.bincount(data.targets[part], minlength=classes) / len(part) for part in (learn, judge)]
+
+        assert len(judge) == 40
+        assert np.abs(shares[0] - shares[1]).max() < 0.05
+
+
+def test_the_leader_is_followed_to_other_rows_and_through_probes():
+    """Rank adds train, valid and test with calibration, what corruptions and wrong labels cost, and doubtful labels."""
+    found = rank(question("good", "poor", generalise=True, probes=True), rows=200, scores=[])
+    tables = json.loads(found.to_json())["tables"]
+    parts = {row["part"]: row["score"]["value"] for row in tables["generalisation"]}
+    lost = {(row["probe"], row["strength"]): row["lost"]["value"] for row in tables["probes"]}
+
+    assert list(parts) == ["train", "valid", "test"]
+    assert parts["train"] > parts["valid"] > 0.8
+    assert abs(parts["valid"] - parts["test"]) < 0.08
+    assert all(row["calibration_error"]["value"] < 0.2 for row in tables["generalisation"])
+    assert lost["noise", "strong"] > lost["noise", "mild"] - 0.5
+    assert lost["low contrast", "strong"] > 20
+    assert lost["wrong labels", "40 %"] > lost["wrong labels", "10 %"]
+    assert tables["abstention"][-1]["answered"] == 1.0
+    assert len(tables["doubtful_labels"]) < 40
+    assert {figure.name for figure in found.figures} >= {"parts", "abstention"}
+
+
+def test_wrong_labels_are_found_and_shifted_data_are_scored():
+    """Labels that were swapped are most of those in doubt; shifted data stand beside, with the gap on other items."""
+    targets, rng = DIGITS.targets.copy(), np.random.default_rng(0)
+    wrong = np.sort(rng.permutation(len(targets))[:90])
+    targets[wrong] = (targets[wrong] + 1) % 10
+    swapped = dataclasses.replace(DIGITS, targets=targets, ref=dataclasses.replace(DIGITS.ref, revision="swapped"))
+    found = rank(question("good", data=swapped, probes=True, shifted=corrupted(DIGITS, "dark", "mild")), rows=600,
+                 scores=[])  # fmt: skip
+    doubtful = {row["item"] for row in found.tables["doubtful_labels"]}
+
+    assert len(doubtful & set(DIGITS.ids[wrong].tolist())) > 0.6 * len(doubtful)
+    assert [row["part"] for row in found.tables["generalisation"]][-1] == "shifted"
+    assert [row["gap"] for row in found.tables["gaps"]] == ["train to test", "valid to test", "test to shifted"]
+    with pytest.raises(UsageError, match="has the class"):
+        rank(question("good", shifted=fake_dataset(n=40, classes=3)), rows=100, scores=[])
+
+
+def test_past_results_predict_what_tuning_would_give():
+    """The combination's predictions and its check on past data sets join the ranking; too little past is a caveat."""
+    rows = [{"model": f"py:{m}", "dataset": f"d{d}", "accuracy": q - 0.02 * d + 0.01 * np.sin(7 * d + 9 * q)}
+            for d in range(6) for m, q in (("good", 0.9), ("also", 0.88), ("poor", 0.4), ("mid", 0.6))]  # fmt: skip
+    past = Past.read(pd.DataFrame(rows))
+    found = rank(question("poor", "good", past=past, priors={"static rank": past.static()}), rows=100, scores=[])
+    less = Past.read(pd.DataFrame(rows[:8]))
+    little = rank(question("poor", "good", past=less), rows=100, scores=[])
+
+    assert [row["model"] for row in found.tables["predicted"]] == ["py:good", "py:poor"]
+    assert len(found.tables["past_check"]) == 6
+    assert {"combination_coverage", "combination_error"} <= {e.name for e in found.estimates}
+    assert any("static rank only" in note for note in little.caveats)
+
+
+def test_the_best_prior_is_looked_at_first():
+    """When the budget ends early, the models that past results favour have been seen."""
+    found = select(question("poor", "also", "good", priors={"static rank": {"py:good": 0.9, "py:also": 0.8}}),
+                   budget=Budget(trials=2))  # fmt: skip
+
+    assert {row["model"] for row in found.tables["ranking"]} == {"py:good", "py:also"}
+    assert found.tables["unranked"][0]["model"] == "py:poor"
 
 
 def test_finals_fine_tune_who_is_left_and_fill_the_second_column():

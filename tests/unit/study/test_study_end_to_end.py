@@ -8,8 +8,9 @@ import pytest
 import assay
 from assay import Study
 from assay.cli.app import run
-from assay.errors import SpecError, UnknownNameError
+from assay.errors import NothingToAssessError, SpecError, UnknownNameError, UsageError
 from assay.ledger import open_run
+from assay.ledger.past import past_results
 from assay.study import Run
 
 FAKE = "py:assay.testing.models:fake_images"
@@ -34,6 +35,22 @@ def test_a_study_leaves_a_row_for_every_trial(finished):
     assert {row.role for row in rows} == {"model", "twin", "raw", "majority"}
     assert all(row.status == "ok" for row in rows), [row.error for row in rows]
     assert finished.tally.failed == 0
+
+
+def test_a_folder_of_runs_is_a_past_to_learn_from(finished, tmp_path):
+    """Each pretrained model and data set is one row, with the best recipe's median; twins and baselines stay out."""
+    table = past_results(finished.path.parent)
+    scores = {}
+    for row in finished.folder.trials():
+        if row.role == "model":
+            scores.setdefault(row.method, []).append(row.scores["test"]["accuracy"])
+
+    assert table[["model", "dataset"]].to_numpy().tolist() == [[FAKE, "sklearn:digits"]]
+    assert table["accuracy"].tolist() == [max(np.median(found) for found in scores.values())]
+    with pytest.raises(NothingToAssessError, match="no run"):
+        past_results(tmp_path)
+    with pytest.raises(UsageError, match="no such"):
+        past_results(tmp_path / "nowhere")
 
 
 def test_the_same_study_again_runs_nothing(finished):

@@ -21,6 +21,7 @@ from assay.errors import NothingToAssessError, ShapeError
 
 Floats = NDArray[np.float64]
 FACTORS = 3
+MODELS_A_FACTOR = 8
 FEWEST_DATASETS = 3
 SWEEPS = 30
 BANDS = 4
@@ -81,13 +82,16 @@ class Experience:
         past = scores[:, enough]
         columns = _model_columns(past)
         measured = np.zeros((*past.shape, 0)) if extra is None else _standardised(extra[:, enough])
+        pooled = _pooled(columns, measured, past)
         coefficients: list[NDArray[Any]] = []
         noise: list[float] = []
         residuals: list[list[Floats]] = [[] for _ in range(BANDS)]
         for at in range(past.shape[1]):
             seen = np.isfinite(past[:, at])
             x = np.hstack([columns, measured[:, at]])[seen]
-            fit = np.asarray(np.linalg.lstsq(x, past[seen, at], rcond=None)[0], dtype=np.float64)
+            # Worth one row: with few models a data set's own coefficients lean on those of all.
+            own = np.linalg.solve(x.T @ x + np.eye(x.shape[1]), x.T @ (past[seen, at] - x @ pooled))
+            fit: Floats = pooled + own
             left = past[seen, at] - x @ fit
             coefficients.append(fit)
             noise.append(max(float(left.std()), 1e-6))
@@ -155,6 +159,14 @@ class Experience:
         return extra[:, None, :]
 
 
+def _pooled(columns: Floats, measured: Floats, past: Floats) -> Floats:
+    """(q,) coefficients that serve all past data sets together."""
+    row, at = np.nonzero(np.isfinite(past))
+    x = np.hstack([columns[row], measured[row, at]])
+    shrunk = x.T @ x + 1e-6 * len(x) * np.eye(x.shape[1])
+    return np.asarray(np.linalg.solve(shrunk, x.T @ past[row, at]), dtype=np.float64)
+
+
 def _hypotheses(noise: Floats, freedom: int) -> tuple[Floats, Floats, Floats]:
     """(h,) residual deviations and (h,) factors of the spread of a new data set, and (h,) how likely each pair is.
 
@@ -202,7 +214,9 @@ def _model_columns(scores: Floats) -> Floats:
     mean = standing.sum(axis=1) / (present.sum(axis=1) + 1.0)
     left = np.where(present, standing - mean[:, None], 0.0)
     m, t = scores.shape
-    count = min(FACTORS, t - 2)
+    count = min(FACTORS, t - 2, m // MODELS_A_FACTOR)
+    if count < 1:
+        return np.column_stack([np.ones(m), mean])
     factors = np.random.default_rng(0).standard_normal((m, count))
     for _ in range(SWEEPS):
         loads = _solve(factors, left.T, present.T)

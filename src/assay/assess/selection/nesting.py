@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.assess.selection.candidates import Candidate, Run
 from assay.errors import UsageError
@@ -17,6 +19,16 @@ from assay.metrics import METRICS
 from assay.outcome import Predictions
 
 FOLDS = 5
+
+
+def folds_of(targets: NDArray[Any], count: int) -> NDArray[np.int_]:
+    """(n,) fold of each row: rows of like targets are dealt out in turn, so that each fold has its share of each class.
+
+    Dealing by place instead would put whole classes into one fold where rows come in the order of their classes.
+    """
+    fold = np.empty(len(targets), dtype=np.int_)
+    fold[np.argsort(targets, kind="stable")] = np.arange(len(targets)) % count
+    return fold
 
 
 def base_of(name: str) -> str:
@@ -47,7 +59,7 @@ def _chosen(base: str, family: Sequence[Candidate], metric: str) -> Candidate:
             raise UsageError(f"the variants of {base} were not scored on the same rows")
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     label = np.array(runs[0].labels(), copy=True)
-    fold = np.arange(len(label)) % FOLDS
+    fold = folds_of(np.asarray(runs[0].target), FOLDS)
     for held in range(FOLDS):
         inside, outside = fold == held, fold != held
         scores = [sign * METRICS[metric](rows.target[outside], rows.labels()[outside], None) for rows in runs]
