@@ -11,6 +11,7 @@ import pandas as pd
 from assay.assess.configurability.trials import Trials, trials_from_frame
 from assay.errors import NothingToAssessError, UsageError
 from assay.ledger.readers.searches import is_storage, read_optuna, read_ray, wandb_columns
+from assay.ledger.rows import TrialRow
 from assay.ledger.run_folder import RunFolder, is_run, open_run
 from assay.ledger.tables import read_table
 from assay.ledger.views import data_labels, fullest, shown_models
@@ -84,7 +85,7 @@ def trials_of_run(folder: RunFolder, metric: str | None = None) -> Trials:
     records = [
         {
             "model": shown.get(row.model, {}).get("label", row.model), "method": row.method, **dict(row.params),
-            "score": row.scores.get("test", {}).get(named), "status": row.status, "data": labels[row.data],
+            "score": row.scores.get("test", {}).get(named), "status": _ended(row), "data": labels[row.data],
             "repeat": f"{row.draw}/{row.seed}", "seconds": row.seconds,
         }
         for row in rows
@@ -93,6 +94,12 @@ def trials_of_run(folder: RunFolder, metric: str | None = None) -> Trials:
         pd.DataFrame(records), score="score", group="data", seed="repeat", cost="seconds", status="status",
         lower=not METRICS[named].higher_is_better, source=str(folder.paths.root),
     )  # fmt: skip
+
+
+def _ended(row: TrialRow) -> str:
+    """The status; a head that successive halving stopped was pruned."""
+    halved = row.provenance.get("chosen", {}).get("stopped") == "halving"
+    return "pruned" if halved else row.status
 
 
 def _from_table(frame: pd.DataFrame, source: str, columns: SearchColumns) -> Trials:

@@ -8,6 +8,7 @@ from assay import Study
 from assay.config import load_study
 from assay.errors import SpecError, UnknownNameError, UsageError
 from assay.ledger.readers.searches import read_optuna
+from assay.ledger.searches import trials_of_run
 from assay.run.search.repeats import contenders, needed_repeats, pooled_spread
 from assay.space import Axis, RepeatSpec, complete_grid
 
@@ -197,3 +198,15 @@ def test_another_space_in_the_same_storage_is_refused(tmp_path):
 
     with pytest.raises(UsageError, match="another space"):
         a_study({"lr": [0.1, 2.0]}, search={"sampler": "random", "trials": 4}).run(tmp_path / "run", quiet=True)
+
+
+def test_heads_that_were_halved_away_are_no_failures_and_no_scores(tmp_path):
+    """The lens leaves them out with a note, as it does Optuna's pruned trials."""
+    space = {"lr": {"choices": [1e-4, 1e-3, 1e-2, 1e-1]}, "halving": [2]}
+    run = a_study(space).run(tmp_path / "run", quiet=True)
+
+    trials = trials_of_run(run.folder)
+
+    assert trials.running == 3
+    assert len(trials.scores) == 1
+    assert not any(trials.failures)

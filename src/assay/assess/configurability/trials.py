@@ -42,7 +42,7 @@ class Trials:
     failures: tuple[str, ...] = ()
     """(n,) why a run failed, empty where it did not; () without any failure."""
     running: int = 0
-    """Runs that have not ended; they are left out."""
+    """Runs that have not ended, or were pruned before their end; they are left out."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -104,7 +104,7 @@ def trials_from_frame(
         group: The column that tells data sets or tasks apart.
         seed: The column of repeats.
         cost: The column of costs in seconds.
-        status: The column that says how a run ended; `running` rows are left out, and other words than `ok`,
+        status: The column that says how a run ended; `running` and `pruned` rows are left out, and other words than `ok`,
             `complete`, `completed`, `finished` and `terminated` are failures.
         lower: True where a lower score is better.
         source: What error messages call the table.
@@ -123,7 +123,7 @@ def trials_from_frame(
     if len(frame) == 0:
         raise NothingToAssessError(f"{source} has no rows")
     words = _words(frame, status)
-    at_work = np.array([word in ("running", "waiting", "planned", "leased") for word in words])
+    at_work = np.array([word in ("running", "waiting", "planned", "leased", "pruned") for word in words])
     kept = frame.loc[~at_work]
     words = [word for word, running in zip(words, at_work, strict=True) if not running]
     if len(kept) == 0:
