@@ -104,8 +104,8 @@ def trials_from_frame(
         group: The column that tells data sets or tasks apart.
         seed: The column of repeats.
         cost: The column of costs in seconds.
-        status: The column that says how a run ended; `running` and `pruned` rows are left out, and other words than `ok`,
-            `complete`, `completed`, `finished` and `terminated` are failures.
+        status: The column that says how a run ended; `running` and `pruned` rows are left out, and other words than
+            `ok`, `complete`, `completed`, `finished` and `terminated` are failures.
         lower: True where a lower score is better.
         source: What error messages call the table.
 
