@@ -80,7 +80,9 @@ def main() -> None:
             (given.folder / f"{name}-{figure.name}.svg").write_text(to_svg(figure), encoding="utf-8")
         print(found.verdict)
         for row in found.tables.get("importance", ()):
-            print("  ", row)
+            print(f"  {' × '.join(row['parameters'])}, {row['region']}: {row['share'].value:.3f} "
+                  f"[{row['share'].low:.3f}, {row['share'].high:.3f}], p = {row['p_adjusted']:.3f}"
+                  f"{', claimed' if row['claimed'] else ''}")  # fmt: skip
 
 
 if __name__ == "__main__":

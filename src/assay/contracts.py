@@ -9,7 +9,7 @@ This file imports no torch: networks are typed as Any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -150,6 +150,8 @@ class AdaptJob:
     dataset: Dataset | None = None
     """The items, for recipes that train the network."""
     device: str = "cpu"
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None
+    """Called with every epoch's line of history, where a recipe has epochs; raises PrunedError to end the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ AssayError
 ├── TrialError            3   one trial failed; the rest is saved
 │   ├── NonFiniteError    3   a model gave NaN or infinity
 │   │   └── DivergedError 3   a training whose loss became NaN or infinite
-│   └── OutOfMemoryError  3   the smallest batch does not fit
+│   ├── OutOfMemoryError  3   the smallest batch does not fit
+│   └── PrunedError       3   a search ended it before its time; its row says skipped
 ├── NothingToAssessError  4   there are no rows that the question could be asked of
 ├── MachineError          5   this machine: a missing extra, no such model offline, a full disk
 │   ├── MissingExtraError 5   with the command that installs it
@@ -100,6 +101,12 @@ class OutOfMemoryError(TrialError):
     """Memory ran out at the smallest batch."""
 
     reason = "out of memory"
+
+
+class PrunedError(TrialError):
+    """A search ended the trial before its time, since others promise more."""
+
+    reason = "pruned"
 
 
 class NothingToAssessError(AssayError):

@@ -98,7 +98,7 @@ class SearchSpec(_Strict):
         default=Named(name="random"), description="grid for all, random, qmc, tpe, gp, or any other of Optuna's."
     )
     pruner: Annotated[Named | None, BeforeValidator(_named)] = Field(
-        default=None, description="Any of Optuna's; a trial reports after every repeat."
+        default=None, description="Any of Optuna's; told of the first repeat's epochs, or of repeats without epochs."
     )
     trials: int = Field(default=50, ge=1, description="Configurations a data set; a grid has as many as it has.")
     together: int | None = Field(

@@ -20,7 +20,8 @@ from assay.ledger import RunFolder, make_run, open_run
 from assay.run.models import StudyModel, resolve_models
 from assay.run.plan import Contender, PlannedTrial, Role, TaskPart, expand, task_parts
 from assay.run.progress import Progress
-from assay.run.runner import Runner, RunTally
+from assay.run.runner import Runner, RunTally, Watch
+from assay.run.search.engine import Act, Search
 from assay.spec import DataRef, ModelRef
 
 
@@ -84,23 +85,22 @@ class Study:
             )  # fmt: skip
             tally, keys = RunTally(), dict[str, None]()
 
-            def act(wanted: Sequence[PlannedTrial]) -> None:
+            def act(wanted: Sequence[PlannedTrial], watches: Mapping[str, Watch]) -> None:
                 more = list({trial.spec.key: trial for trial in wanted}.values())
                 folder.ledger.plan([(t.spec, t.role, t.columns) for t in more], smoke=self.spec.limit is not None)
                 keys.update(dict.fromkeys(t.spec.key for t in more))
                 folder.write_study(self.spec.model_dump(by_alias=True), list(keys))
+                runner.watches = watches
                 tally.add(runner.run(more, retry_failed=retry_failed))
 
-            act(trials)
+            act(trials, {})
             if self.spec.search is not None:
                 self._search(folder, parts, models, act)
         return Run(folder, tally)
 
     def _search(self, folder: RunFolder, parts: Sequence[TaskPart], models: Sequence[StudyModel],
-                act: Callable[[Sequence[PlannedTrial]], None]) -> None:  # fmt: skip
+                act: Act) -> None:  # fmt: skip
         """Search the spaces of the recipes on every data set, with the models that can read it."""
-        from assay.run.search.engine import Search
-
         assert self.spec.search is not None
         named = {entry.uri for entry in self.spec.models}
         for part in parts:

@@ -97,9 +97,9 @@ def trials_of_run(folder: RunFolder, metric: str | None = None) -> Trials:
 
 
 def _ended(row: TrialRow) -> str:
-    """The status; a head that successive halving stopped was pruned."""
+    """The status; a trial that a search ended, or a head that successive halving stopped, was pruned."""
     halved = row.provenance.get("chosen", {}).get("stopped") == "halving"
-    return "pruned" if halved else row.status
+    return "pruned" if halved or row.status == "skipped" else row.status
 
 
 def _from_table(frame: pd.DataFrame, source: str, columns: SearchColumns) -> Trials:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -35,6 +35,9 @@ from assay.sources.data.draws import draw
 from assay.sources.data.forward import Forward
 from assay.sources.data.parts import Split
 from assay.store.features import FeatureStore
+
+Watch = Callable[[Mapping[str, float]], None]
+"""Called with an epoch's line of history; raises PrunedError to end the trial."""
 
 WAIT_SECONDS = 1.0
 RENEW_SECONDS = 20.0
@@ -75,6 +78,8 @@ class Runner:
     store: FeatureStore
     progress: Progress
     device: str = "auto"
+    watches: Mapping[str, Watch] = field(default_factory=dict[str, Watch])
+    """Trial key → what is called with each of its epochs."""
 
     def run(self, plan: Sequence[PlannedTrial], *, retry_failed: bool = True) -> RunTally:
         """Do what is missing of the plan; the ledger holds every outcome when this returns."""
@@ -198,6 +203,7 @@ class Runner:
             spec=trial.spec, task=dataset.task, targets=dataset.targets, train=rows.train, valid=rows.valid,
             test=rows.test, features=features, model=None if model is None else model.load(),
             dataset=None if model is None else dataset, device=self.device,
+            on_epoch=self.watches.get(trial.spec.key),
         )  # fmt: skip
 
     def _on_raw_features(self, job: AdaptJob, part: TaskPart, adapter: Any) -> Adapted:

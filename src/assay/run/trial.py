@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.contracts import Adapted, AdaptJob, Predicted
 from assay.dataset import Dataset
-from assay.errors import AssayError, NonFiniteError
+from assay.errors import AssayError, NonFiniteError, PrunedError
 from assay.metrics import METRICS
 from assay.outcome import Cost, Outcome, Predictions
 
@@ -52,7 +52,8 @@ def failed(key: str, error: BaseException, *, provenance: Mapping[str, Any]) -> 
     """The row of a trial that failed; an error that is not ours keeps its type, so that it can be looked up."""
     text = str(error) if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
     named = {"error_type": type(error).__name__, "reason": getattr(error, "reason", "error")}
-    return Outcome(key=key, status="failed", error=text, provenance={**provenance, **named})
+    status = "skipped" if isinstance(error, PrunedError) else "failed"
+    return Outcome(key=key, status=status, error=text, provenance={**provenance, **named})
 
 
 def _cost(job: AdaptJob, adapted: Adapted) -> Cost:

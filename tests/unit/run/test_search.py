@@ -131,13 +131,28 @@ def test_a_configuration_that_diverges_is_told_as_failed_with_its_reason(tmp_pat
     assert sorted(row.status for row in run.folder.trials()) == ["failed", "ok"]
 
 
-def test_a_pruner_of_optuna_spares_repeats(tmp_path):
-    """With a threshold that no head reaches every configuration stops after its first repeat, as pruned."""
+def test_a_pruner_of_optuna_ends_heads_within_their_batch(tmp_path):
+    """With a threshold that no head reaches each stops after its first epoch, as pruned; its row says skipped."""
     search = {"sampler": "random", "trials": 3, "pruner": {"name": "threshold", "lower": 1.1}}
     run = a_study(search=search, seeds=3).run(tmp_path / "run", quiet=True)
 
     assert [trial.state.name for trial in stored(run).trials] == ["PRUNED"] * 3
-    assert all(row.seed == 0 for row in run.folder.trials())
+    assert [list(trial.intermediate_values) for trial in stored(run).trials] == [[1]] * 3
+    assert {(row.seed, row.status) for row in run.folder.trials()} == {(0, "skipped")}
+    assert all("pruned after epoch 1" in row.error for row in run.folder.trials())
+    assert a_study(search=search, seeds=3).run(tmp_path / "run", quiet=True).tally.done == 0
+
+
+def test_a_pruner_sees_the_repeats_of_a_recipe_without_epochs(tmp_path):
+    """A probe reports after each repeat, and what is left of a pruned one is not run."""
+    recipe = {"method": "probe", "space": {"C": {"choices": [0.01, 1.0]}}}
+    search = {"sampler": "grid", "pruner": {"name": "threshold", "lower": 1.1}}
+    study = Study(models=[FAKE], data=[DIGITS], recipes=[recipe], baselines=OFF, metrics=["accuracy"], seeds=3,
+                  search=search)  # fmt: skip
+    run = study.run(tmp_path / "run", quiet=True)
+
+    assert [trial.state.name for trial in stored(run).trials] == ["PRUNED"] * 2
+    assert {(row.seed, row.status) for row in run.folder.trials()} == {(0, "ok")}
 
 
 def test_repeats_go_to_the_configurations_in_question(tmp_path):

@@ -47,7 +47,7 @@ def run_heads(jobs: Sequence[AdaptJob], defaults: Mapping[str, Any]) -> list[Ada
     for index, job in enumerate(jobs):
         try:
             plan = HeadPlan.of({**defaults, **job.spec.recipe.params})
-            groups.setdefault(_setting_key(job, plan), []).append(Head(job=index, plan=plan))
+            groups.setdefault(_setting_key(job, plan), []).append(Head(job=index, plan=plan, on_epoch=job.on_epoch))
         except Exception as error:  # a failed trial is a row, never a hole
             results[index] = failure(error)
     for heads in groups.values():
@@ -161,7 +161,7 @@ def _halve(made: Sequence[Block], epoch: int) -> None:
 def _results(heads: Sequence[Head], jobs: Sequence[AdaptJob], setting: Setting) -> Iterator[tuple[Head, Adapted]]:
     """What some heads say of their rows: one product a block of rows for all of them."""
     good = [head for head in heads if head.error is None and head.weight is not None]
-    yield from ((head, Adapted(error=head.error)) for head in heads if head not in good)
+    yield from ((head, Adapted(error=head.error, history=head.history)) for head in heads if head not in good)
     if not good:
         return
     weights = [head.weight.double().cpu().numpy() for head in good if head.weight is not None]

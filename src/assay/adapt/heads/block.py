@@ -7,7 +7,7 @@ told to, or when its numbers are no longer finite; the others go on as if it had
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,7 +17,7 @@ from assay.adapt.heads.losses import loss_and_residual, scores
 from assay.adapt.heads.plan import HeadPlan
 from assay.adapt.heads.rows import BatchOrder, HeadRows, first_weights
 from assay.adapt.heads.rules import Adam, AdamW, Nesterov, Rule, Sgd, keep_heads
-from assay.errors import NonFiniteError
+from assay.errors import NonFiniteError, PrunedError
 
 LIMIT = 1e30
 """A head with a weight beyond this has diverged."""
@@ -32,11 +32,13 @@ class Head:
     job: int
     """Which job it is for."""
     plan: HeadPlan
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None
+    """Called with every line of its history; raises PrunedError to end it."""
     weight: torch.Tensor | None = None
     """(c, d + 1) once it has left; its best state where it keeps that."""
     history: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     stopped: str = ""
-    """Why it left: `epochs`, `patience`, `halving`, `diverged`; empty while it trains."""
+    """Why it left: `epochs`, `patience`, `halving`, `pruned`, `diverged`; empty while it trains."""
     error: Exception | None = None
     best: float = -float("inf")
     """The best validation score so far."""
@@ -119,6 +121,13 @@ class Block:
                     f"lr={head.plan.lr:g}; try a smaller learning rate"
                 )
                 leaving[id(head)] = "diverged"
+                continue
+            try:
+                if head.on_epoch is not None:
+                    head.on_epoch(head.history[-1])
+            except PrunedError as error:
+                head.error = error
+                leaving[id(head)] = "pruned"
                 continue
             score = head.history[-1].get("valid_score", -float("inf"))
             if score > head.best:

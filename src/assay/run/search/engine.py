@@ -11,26 +11,27 @@ Requirements that shaped it:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from assay.config import StudySpec
-from assay.errors import StoreError, UsageError
+from assay.errors import PrunedError, StoreError, UsageError
 from assay.ledger import RunFolder
 from assay.ledger.rows import TrialRow
 from assay.metrics import METRICS
 from assay.run.models import StudyModel
 from assay.run.plan import PlannedTrial, TaskPart, metrics_for, trials_of
+from assay.run.runner import Watch
 from assay.run.search.configurations import Configurations
 from assay.run.search.repeats import contenders, needed_repeats, pooled_spread
 from assay.run.search.samplers import batch_size, load_optuna, make_pruner, make_sampler
 from assay.space import SearchSpec
 
-Act = Callable[[Sequence[PlannedTrial]], None]
-"""Runs trials; the ledger holds every outcome when it returns."""
+Act = Callable[[Sequence[PlannedTrial], Mapping[str, Watch]], None]
+"""Runs trials, some of them watched; the ledger holds every outcome when it returns."""
 
 
 @dataclass(slots=True)
@@ -49,10 +50,28 @@ class Asked:
     told: bool = False
     """Whether Optuna has heard of it."""
 
+    epochs: int = 0
+    """Epochs that were reported to a pruner."""
+
     @property
     def open(self) -> bool:
         """Whether further repeats make sense."""
         return not self.pruned and not self.reason
+
+    def watch(self, sign: float) -> Watch:
+        """Reports the epochs of the first repeat to the pruner; `sign` turns higher is better into its direction."""
+
+        def report(epoch: Mapping[str, float]) -> None:
+            if "valid_score" not in epoch:
+                return
+            self.epochs += 1
+            self.trial.report(sign * epoch["valid_score"], self.epochs)
+            if self.trial.should_prune():
+                raise PrunedError(
+                    f"pruned after epoch {self.epochs}: {epoch['valid_score']:.4g} on the validation rows"
+                )
+
+        return report
 
 
 class Search:
@@ -68,6 +87,7 @@ class Search:
             raise UsageError("repeats are chosen among the draws and seeds of the study, and it has one of each; "
                              "name more under seeds")  # fmt: skip
         self.metric = metrics_for(study, part.dataset.task)[0]
+        self.sign = 1.0 if METRICS[self.metric].higher_is_better else -1.0
         self.space = Configurations(models, study.recipes)
         self.optuna = self._open()
 
@@ -107,7 +127,7 @@ class Search:
         asked.told, asked.pruned = True, found.state.name == "PRUNED"
         rows = {row.key: row for row in self.folder.ledger.rows()}
         known = [trial for trial in asked.planned if rows.get(trial.spec.key) is not None]
-        self.act([trial for trial in known if rows[trial.spec.key].status == "ok"])
+        self.act([trial for trial in known if rows[trial.spec.key].status in ("ok", "skipped")], {})
         self._read(asked, rows, len(known))
         return asked
 
@@ -132,7 +152,11 @@ class Search:
         pruning = self.search.pruner is not None
         for count in range(1, until + 1) if pruning else [until]:
             going = [asked for asked in batch if asked.open and len(asked.scores) < count]
-            self.act([trial for asked in going for trial in asked.planned[len(asked.scores) : count]])
+            watched = [asked for asked in going if pruning and count == 1 and not asked.told]
+            self.act(
+                [trial for asked in going for trial in asked.planned[len(asked.scores) : count]],
+                {asked.planned[0].spec.key: asked.watch(self.sign) for asked in watched},
+            )
             rows = {row.key: row for row in self.folder.ledger.rows()}
             for asked in going:
                 self._read(asked, rows, count)
@@ -144,14 +168,17 @@ class Search:
         for planned in asked.planned[len(asked.scores) : count]:
             row = rows[planned.spec.key]
             score = row.scores.get("valid", {}).get(self.metric)
+            asked.pruned |= row.status == "skipped"
+            if asked.pruned:
+                return
             if row.status != "ok" or score is None:
                 asked.reason = row.error or f"no {self.metric} on the validation rows"
                 return
             asked.scores.append(score)
 
     def _consider(self, asked: Asked) -> None:
-        """Report to the pruner, and stop where it says so."""
-        if not asked.open or asked.told:
+        """Report a recipe without epochs to the pruner, and stop where it says so."""
+        if not asked.open or asked.told or asked.epochs:
             return
         asked.trial.report(float(np.mean(asked.scores)), len(asked.scores))
         asked.pruned = bool(asked.trial.should_prune())
@@ -175,10 +202,9 @@ class Search:
         spec = self.search.repeats
         if spec is None:
             return
-        sign = 1.0 if METRICS[self.metric].higher_is_better else -1.0
         most = min(spec.most or self.study.draws * len(self.study.seeds), self.study.draws * len(self.study.seeds))
         while True:
-            scores = {i: [sign * s for s in asked.scores] for i, asked in enumerate(done) if asked.open}
+            scores = {i: [self.sign * s for s in asked.scores] for i, asked in enumerate(done) if asked.open}
             spread, freedom = pooled_spread(list(scores.values()))
             wanted = needed_repeats(spread, spec, most)
             left = contenders(scores, spec.level)
@@ -198,7 +224,7 @@ class Search:
             return optuna.create_study(
                 study_name=name, storage=url, load_if_exists=True,
                 sampler=make_sampler(self.search.sampler, self.study.seed), pruner=make_pruner(self.search.pruner),
-                direction="maximize" if METRICS[self.metric].higher_is_better else "minimize",
+                direction="maximize" if self.sign > 0 else "minimize",
             )  # fmt: skip
         except UsageError:
             raise
