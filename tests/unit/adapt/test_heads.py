@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from assay.adapt.head import HEAD
 from assay.adapt.heads.rows import BatchOrder, first_weights
 from assay.adapt.linear import measure_scale
-from assay.errors import NonFiniteError, UsageError
-from assay.testing.adapters import feature_job
+from assay.builtin import ADAPTERS
+from assay.errors import DivergedError, PrunedError, UsageError
+from assay.testing.adapters import feature_job, network_job
 
 QUICK = {"epochs": 6, "batch_size": 16, "lr": 0.05}
 
@@ -133,7 +134,7 @@ def test_a_head_that_diverges_is_its_own_outcome():
 
     lost, kept = HEAD.run([wild, calm])
 
-    assert isinstance(lost.error, NonFiniteError)
+    assert isinstance(lost.error, DivergedError)
     assert "diverged in epoch" in str(lost.error)
     assert "1e+30" in str(lost.error)
     np.testing.assert_allclose(kept.parts["test"].label, HEAD.run([calm])[0].parts["test"].label, atol=1e-6)
@@ -164,6 +165,23 @@ def test_halving_stops_the_worse_and_leaves_the_best_as_it_is_alone():
     (alone,) = HEAD.run([job(lr=rates[winner], epochs=9)])
     np.testing.assert_allclose(results[winner].parts["test"].score, alone.parts["test"].score, atol=1e-6)
     assert [r.chosen["stopped"] for r in results].count("halving") == 8
+
+
+@pytest.mark.parametrize("method", ["head", "finetune"])
+def test_whoever_watches_the_epochs_can_end_a_job(method):
+    """The second epoch's line of history comes with a validation score; PrunedError is then the outcome, with both."""
+    seen = []
+
+    def watch(epoch):
+        seen.append(epoch["valid_score"])
+        if len(seen) == 2:
+            raise PrunedError("enough")
+
+    one = job() if method == "head" else network_job(params=ADAPTERS["finetune"].defaults)
+    (result,) = ADAPTERS[method].run([replace(one, on_epoch=watch)])
+
+    assert isinstance(result.error, PrunedError)
+    assert len(seen) == len(result.history) == 2
 
 
 def test_lbfgs_finds_the_minimum_that_scikit_learn_finds():

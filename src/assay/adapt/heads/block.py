@@ -17,7 +17,7 @@ from assay.adapt.heads.losses import loss_and_residual, scores
 from assay.adapt.heads.plan import HeadPlan
 from assay.adapt.heads.rows import BatchOrder, HeadRows, first_weights
 from assay.adapt.heads.rules import Adam, AdamW, Nesterov, Rule, Sgd, keep_heads
-from assay.errors import NonFiniteError, PrunedError
+from assay.errors import DivergedError, PrunedError
 
 LIMIT = 1e30
 """A head with a weight beyond this has diverged."""
@@ -116,7 +116,7 @@ class Block:
         for i, head in enumerate(self.alive):
             if not finite[i]:
                 head.history.pop()
-                head.error = NonFiniteError(
+                head.error = DivergedError(
                     f"training diverged in epoch {self.epoch}: the weights are NaN or beyond {LIMIT:g} at "
                     f"lr={head.plan.lr:g}; try a smaller learning rate"
                 )

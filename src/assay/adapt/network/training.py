@@ -92,6 +92,8 @@ class Lesson:
     """The compiled backbone, for full batches."""
     precise: Callable[[], Any] = nullcontext
     """A context with the precision of the backbone's arithmetic."""
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None
+    """Called with every epoch's line of history; what it raises ends the training."""
 
 
 def train(whole: Whole, phase: Phase, lesson: Lesson, generator: np.random.Generator, watch: Watch) -> int:
@@ -117,6 +119,8 @@ def train(whole: Whole, phase: Phase, lesson: Lesson, generator: np.random.Gener
         watch.start()
         record = loop.epoch()
         whole.history.append({**record, **watch.stop()})
+        if lesson.on_epoch is not None:
+            lesson.on_epoch(whole.history[-1])
         if not len(lesson.valid):
             continue
         if record["valid_score"] > best:

@@ -254,7 +254,7 @@ class _Training:
             return score_of(found, np.asarray(self.job.targets)[valid], kind)
 
         return Lesson(feed=feed, learn=learn, target=self.target, rows=self.rows.fit, valid=valid, score=score,
-                      depths=self.depths, precise=self.items.precise)  # fmt: skip
+                      depths=self.depths, precise=self.items.precise, on_epoch=self.job.on_epoch)  # fmt: skip
 
     def _predicted(self, positions: NDArray[np.int_]) -> Any:
         """Predictions for rows: from stored activations where they are there, by the whole network elsewhere."""
