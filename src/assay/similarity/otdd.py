@@ -13,6 +13,7 @@ from assay.similarity.pooled import Floats, Pooled, Rows
 
 SAFE_EXPONENT = 500.0
 TOLERANCE = 1e-4
+BLOCK_NUMBERS = 2_000_000
 
 
 def otdd(
@@ -113,13 +114,27 @@ def class_distances(pool: Pooled, rows: Rows, codes: NDArray[np.intp]) -> Floats
     means = np.stack([pool.x[rows[codes == k]].mean(axis=0) for k in range(len(counts))])
     gram, starts = _factor_gram(pool, rows, codes, counts, means)
     traces = np.add.reduceat(np.diag(gram), starts[:-1])
+    first, second = np.triu_indices(len(counts), 1)
+    gaps = ((means[first] - means[second]) ** 2).sum(axis=1)
     found = np.zeros((len(counts), len(counts)))
-    for i in range(len(counts)):
-        for j in range(i + 1, len(counts)):
-            block = gram[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
-            cross = float(np.linalg.svd(block, compute_uv=False).sum())
-            found[i, j] = ((means[i] - means[j]) ** 2).sum() + traces[i] + traces[j] - 2.0 * cross
+    found[first, second] = gaps + traces[first] + traces[second] - 2.0 * _nuclear_norms(gram, starts, first, second)
     return np.maximum(found + found.T, 0.0)
+
+
+def _nuclear_norms(gram: Floats, starts: Rows, first: Rows, second: Rows) -> Floats:
+    """(p,) sums of singular values of the blocks of pairs of classes, many small blocks at once."""
+    most = int(np.diff(starts).max())
+    places = starts[:-1, None] + np.arange(most)
+    # Blocks are filled up with zeros, which change no singular value.
+    places = np.where(places < starts[1:, None], places, len(gram))
+    padded = np.pad(gram, (0, 1))
+    step = max(1, BLOCK_NUMBERS // most**2)
+    found: list[Floats] = []
+    for at in range(0, len(first), step):
+        rows, columns = places[first[at : at + step]], places[second[at : at + step]]
+        blocks = padded[rows[:, :, None], columns[:, None, :]]
+        found.append(np.linalg.svd(blocks, compute_uv=False).sum(axis=1))
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def _factor_gram(
