@@ -1,6 +1,6 @@
 """Similarity on real weights and data that packages carry: the matrix, the maps and the warnings, as one page.
 
-Run: python benchmarks/similarity_real.py STORE [--rows 500] [--only images|texts] [--page FILE] [--lite 0 1 2]
+Run: python benchmarks/similarity_real.py STORE [--rows 500] [--only images|texts] [--page FILE] [--lite 0 1 2] [--brief]
 
 Images: EfficientNet-Lite (ImageNet) on MNIST, scikit-learn's digits, and pieces of documents in 12 typefaces. Texts:
 all-MiniLM-L6 and paraphrase-MiniLM-L3 on 20 Newsgroups, Reuters R8, tweets of two authors, and Chinese reviews. STORE
@@ -17,7 +17,8 @@ from pathlib import Path
 
 from assay.demo.weights import minilm_folder, paraphrase_minilm_onnx
 from assay.report.page import write_report
-from assay.run.similarity import SimilarityPlan, measure_similarity, similarity
+from assay.run.similarity import QUICK, SimilarityPlan, measure_similarity, similarity
+from assay.similarity import Effort
 from assay.sources.data import load_data
 from assay.sources.models import load_model
 from assay.store.features import FeatureStore
@@ -28,14 +29,17 @@ TEXTS = {"20 Newsgroups": "py:assay.demo.data:newsgroups20", "Reuters R8": "py:a
          "tweets": "py:assay.demo.data:election_tweets", "Chinese reviews": "py:assay.demo.data:chinese_reviews"}  # fmt: skip
 
 
-def plan(rows: int, only: str | None, lite: list[int]) -> SimilarityPlan:
+BRIEF = Effort(resamples=40, splits=10, permutations=39, most=100)
+
+
+def plan(rows: int, only: str | None, lite: list[int], effort: Effort) -> SimilarityPlan:
     models = {f"EfficientNet-Lite{i}": f"py:assay.demo.weights:efficientnet_lite{i}" for i in lite}
     texts = {"all-MiniLM-L6": f"st:{minilm_folder()}", "paraphrase-MiniLM-L3": f"onnx:{paraphrase_minilm_onnx()}"}
     wanted = {**({} if only == "texts" else models), **({} if only == "images" else texts)}
     data = {**({} if only == "texts" else IMAGES), **({} if only == "images" else TEXTS)}
     return SimilarityPlan(
         models={label: lambda uri=uri: load_model(uri, offline=True) for label, uri in wanted.items()},
-        targets={label: load_data(uri, offline=True) for label, uri in data.items()}, rows=rows,
+        targets={label: load_data(uri, offline=True) for label, uri in data.items()}, rows=rows, effort=effort,
     )  # fmt: skip
 
 
@@ -46,8 +50,10 @@ def main() -> int:
     parser.add_argument("--only", choices=("images", "texts"))
     parser.add_argument("--page", type=Path)
     parser.add_argument("--lite", type=int, nargs="*", default=[0, 1, 2], choices=(0, 1, 2))
+    parser.add_argument("--brief", action="store_true", help="fewer and smaller resamples")
     given = parser.parse_args()
-    start, wanted, store = time.perf_counter(), plan(given.rows, given.only, given.lite), FeatureStore(given.store)
+    start, store = time.perf_counter(), FeatureStore(given.store)
+    wanted = plan(given.rows, given.only, given.lite, BRIEF if given.brief else QUICK)
     if given.page is not None:
         assessment = similarity(wanted, store)
         write_report([assessment], given.page)
