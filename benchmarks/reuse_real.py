@@ -1,6 +1,6 @@
 """Real transfer: what pretraining is worth, on real weights and data that packages carry, with the whole page.
 
-Run: python benchmarks/reuse_real.py FOLDER [--rows 800] [--only DATA] [--page FILE]
+Run: python benchmarks/reuse_real.py FOLDER [--rows N] [--only DATA] [--page FILE]
 
 Images: EfficientNet-Lite0, 1 and 2 (ImageNet) on MNIST, scikit-learn's digits, and pieces of documents in 12 typefaces.
 Texts: all-MiniLM-L6 and paraphrase-MiniLM-L3 on 20 Newsgroups, Reuters R8, tweets of two authors, and Chinese reviews,
@@ -27,7 +27,10 @@ TEXTS = {"Reuters R8": "py:assay.demo.data:reuters_r8", "20 Newsgroups": "py:ass
          "tweets": "py:assay.demo.data:election_tweets", "Chinese reviews": "py:assay.demo.data:chinese_reviews"}  # fmt: skip
 
 
-def study(rows: int, only: list[str], store: str | None) -> Study:
+IMAGE_ROWS, TEXT_ROWS = 800, 1000
+
+
+def study(rows: int | None, only: list[str], store: str | None) -> Study:
     """The study, whole or on some of its data."""
     lite = [{"uri": f"py:assay.demo.weights:efficientnet_lite{i}", "label": f"EfficientNet-Lite{i}"} for i in range(3)]
     mini = [
@@ -35,7 +38,7 @@ def study(rows: int, only: list[str], store: str | None) -> Study:
         {"uri": f"onnx:{paraphrase_minilm_onnx()}", "label": "paraphrase-MiniLM-L3"},
     ]
     data: list[dict[str, Any]] = [
-        {"uri": uri, "label": label, "rows": rows, "split": SPLIT}
+        {"uri": uri, "label": label, "rows": rows or (IMAGE_ROWS if label in IMAGES else TEXT_ROWS), "split": SPLIT}
         for label, uri in [*IMAGES.items(), *TEXTS.items()]
         if label in only or not only
     ]
@@ -50,7 +53,7 @@ def study(rows: int, only: list[str], store: str | None) -> Study:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=int, default=800, help="rows of each data set, the same for all models")
+    parser.add_argument("--rows", type=int, help="rows of each data set; 800 images and 1,000 texts unless named")
     parser.add_argument("--only", action="append", default=[], choices=[*IMAGES, *TEXTS], help="a data set; repeatable")
     parser.add_argument("--store", help="a feature store shared with other studies")
     parser.add_argument("--page", type=Path)

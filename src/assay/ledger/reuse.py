@@ -167,6 +167,8 @@ def _feature_seconds(rows: Sequence[TrialRow]) -> Estimate:
     seconds = [row.feature_seconds for row in rows if row.feature_seconds is not None]
     if not seconds:
         return Estimate.unknown("feature_time", "the recipe reads no stored features", unit="seconds")
+    if max(seconds) == 0:
+        return Estimate.unknown("feature_time", "the features were in the store before this run", unit="seconds")
     return Estimate(name="feature_time", value=max(seconds), unit="seconds", method="measured once")
 
 

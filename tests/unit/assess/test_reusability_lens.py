@@ -98,9 +98,9 @@ def test_a_training_that_never_gets_there_is_counted_and_not_averaged_away():
     by_goal = {row["goal"]: row for row in rows}
 
     assert by_goal["0.6"]["seconds"].value == 2
-    assert by_goal["95% of the best"]["reached"] == "2 of 3"
-    assert "not reached in 1 of 3 trainings" in by_goal["95% of the best"]["seconds"].reason
-    assert by_goal["95% of the best"]["restricted_seconds"].value == 3
+    assert by_goal["95 % of the best"]["reached"] == "2 of 3"
+    assert "not reached in 1 of 3 trainings" in by_goal["95 % of the best"]["seconds"].reason
+    assert by_goal["95 % of the best"]["restricted_seconds"].value == 3
 
 
 def test_the_front_holds_what_no_other_model_beats():

@@ -49,7 +49,7 @@ def adaptation_rows(candidates: Sequence[Candidate], *, reach: Sequence[float] =
 def _goals(candidates: Sequence[Candidate], reach: Sequence[float]) -> list[tuple[str, float]]:
     """What is to be reached, in words and as a score; shares of the best only where that has a meaning."""
     best = max((m.score for c in candidates for t in c.trainings for m in t.moments), default=0.0)
-    shares = [(f"{share:.0%} of the best", share * best) for share in SHARES] if best > 0 else []
+    shares = [(f"{100 * share:.0f} % of the best", share * best) for share in SHARES] if best > 0 else []
     return [*shares, *((f"{score:g}", float(score)) for score in reach)]
 
 

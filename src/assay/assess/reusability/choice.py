@@ -171,4 +171,4 @@ def _central(weights: Floats, names: Sequence[str]) -> str | None:
     if not len(weights):
         return None
     told = zip(names, weights.mean(axis=0), strict=True)
-    return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in told)
+    return ", ".join(f"{name.replace('_', ' ')} {100 * share:.0f} %" for name, share in told)

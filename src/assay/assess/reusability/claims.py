@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assay.assess.reusability.across import Gains, served
 from assay.assess.reusability.budgets import WANTED_DRAWS, headline
@@ -10,29 +10,61 @@ from assay.assess.reusability.records import Candidate
 from assay.estimate import Estimate, show_number
 from assay.finding import Finding, Row, Verdict
 
+MOST_TOLD = 3
+"""Targets that the verdict tells one by one."""
+
 
 def verdict(candidates: Sequence[Candidate], pareto: Sequence[Row], gains: Gains, curves: Sequence[Row]) -> str:
-    """A sentence a target: the winner, what its pretraining is worth, and who is no better than what is free."""
-    parts: list[str] = []
-    for target in sorted({candidate.target for candidate in candidates}):
-        mine = [candidate for candidate in candidates if candidate.target == target]
-        rows = [row for row in pareto if row["target"] == target]
-        leader = str(rows[0]["model"]) if rows else mine[0].model
-        worth = labels_worth(curves, leader, target)
-        wins = f"{leader} wins under {rows[0]['share_of_weights']:.0%} of all weightings" if len(rows) > 1 else leader
-        if worth is not None:
-            said = f"at {worth[0]} labels a class its pretraining {_worth(worth[1])}"
-            parts.append(f"On {target}, {wins}; {said}." if len(rows) > 1 else f"On {target}, {leader}: {said}.")
-        elif len(rows) > 1:
-            parts.append(f"On {target}, {wins}.")
-        unserved = [candidate.model for candidate in mine if served(candidate) == "no"]
-        if unserved:
-            parts.append(f"{_listed(unserved)} {'is' if len(unserved) == 1 else 'are'} no better than a free baseline "
-                         f"on {target}.")  # fmt: skip
+    """Who wins and what its pretraining is worth, target by target where they are few; and who serves no purpose."""
+    targets = sorted({candidate.target for candidate in candidates})
+    leaders = {target: _leader(candidates, pareto, target) for target in targets}
+    if len(targets) > MOST_TOLD:
+        parts = _by_leader(leaders, curves)
+    else:
+        parts = [part for target, leader in leaders.items() if (part := _on(target, *leader, curves))]
+    unserved: dict[tuple[str, ...], list[str]] = {}
+    for model in dict.fromkeys(candidate.model for candidate in candidates):
+        without = tuple(c.target for c in candidates if c.model == model and served(c) == "no")
+        if without:
+            unserved.setdefault(without, []).append(model)
+    for without, models in unserved.items():
+        verb = "is" if len(models) == 1 else "are"
+        parts.append(f"{_listed(models)} {verb} no better than a free baseline on {_listed(without)}.")
     hurt = [gain for gain in gains.values() if gain.high is not None and gain.high < 0]
     if hurt:
         parts.append(f"Pretraining hurts in {len(hurt)} of {len(gains)} cases: the untrained twin is better.")
     return " ".join(parts) or "The indicators do not differ between the models."
+
+
+def _leader(candidates: Sequence[Candidate], pareto: Sequence[Row], target: str) -> tuple[str, float | None]:
+    """The model that wins under most weightings of a target, and under how many; None where there is no choice."""
+    rows = [row for row in pareto if row["target"] == target]
+    first = str(rows[0]["model"]) if rows else next(c.model for c in candidates if c.target == target)
+    return first, float(rows[0]["share_of_weights"]) if len(rows) > 1 else None
+
+
+def _on(target: str, leader: str, share: float | None, curves: Sequence[Row]) -> str:
+    """The sentence of one target; empty where there is neither a choice nor a twin to compare with."""
+    worth = labels_worth(curves, leader, target)
+    wins = f"On {target}, {leader} wins under {_percent(share)} of all weightings" if share is not None else ""
+    if worth is None:
+        return f"{wins}." if wins else ""
+    said = f"at {worth[0]} labels a class its pretraining {_worth(worth[1])}"
+    return f"{wins}; {said}." if wins else f"On {target}, {leader}: {said}."
+
+
+def _by_leader(leaders: Mapping[str, tuple[str, float | None]], curves: Sequence[Row]) -> list[str]:
+    """A sentence a leader: where it wins, and between which factors its pretraining saves labels there."""
+    parts: list[str] = []
+    for model in dict.fromkeys(leader for leader, _ in leaders.values()):
+        mine = {target: share for target, (leader, share) in leaders.items() if leader == model}
+        shares = [share for share in mine.values() if share is not None]
+        under = f" under {_span([100 * share for share in shares], 0)} % of all weightings" if shares else ""
+        found = [worth[1] for target in mine if (worth := labels_worth(curves, model, target)) is not None]
+        values = [estimate.value for estimate in found if estimate.value is not None]
+        worth = f"; its pretraining is worth {_span(values, 1)} times the labels there" if values else ""
+        parts.append(f"{model} {'wins' if shares else 'stands alone'} on {_listed(list(mine))}{under}{worth}.")
+    return parts
 
 
 def labels_worth(curves: Sequence[Row], model: str, target: str) -> tuple[int, Estimate] | None:
@@ -99,6 +131,16 @@ def _worth(estimate: Estimate) -> str:
 def _factor(estimate: Estimate) -> str:
     low, high = (show_number(end or 0.0) for end in (estimate.low, estimate.high))
     return f"{show_number(estimate.value or 0.0)} times the labels ({100 * (estimate.level or 0):g} % {low}–{high})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _span(values: Sequence[float], digits: int) -> str:
+    """The least and the greatest of some numbers, or the one that both are."""
+    low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _listed(names: Sequence[str]) -> str:

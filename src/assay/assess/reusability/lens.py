@@ -77,7 +77,7 @@ def reusability(
         for target in targets
     }
     pareto: list[Row] = [
-        {"target": target, **row}
+        {"model": row["model"], "target": target, **row}
         for target, pool in pools.items()
         for row in pareto_rows(pool, rng=stream(rng_seed, "weights", target))
     ]
@@ -88,7 +88,7 @@ def reusability(
         lens="reusability",
         question=f"How far do the models carry to {', '.join(targets)}, and what does carrying cost?",
         verdict=verdict(kept, pareto, gains, curves), findings=findings(kept, gains, curves),
-        estimates=_headline_numbers(kept, curves),
+        estimates=_headline_numbers(pareto, curves),
         tables={
             "indicators": [_indicator_row(candidate) for candidate in kept], "pareto": pareto, "budget_curve": curves,
             "crossings": crossing_rows(kept, level=level),
@@ -131,13 +131,14 @@ def _within(candidates: Sequence[Candidate], limits: Mapping[str, float]) -> tup
     return kept, excluded
 
 
-def _headline_numbers(candidates: Sequence[Candidate], curves: Sequence[Row]) -> tuple[Estimate, ...]:
-    """What pretraining is worth in labels, by model and target."""
+def _headline_numbers(pareto: Sequence[Row], curves: Sequence[Row]) -> tuple[Estimate, ...]:
+    """What pretraining is worth in labels, for the model that wins most weightings of each target."""
     found: list[Estimate] = []
-    for candidate in candidates:
-        worth = labels_worth(curves, candidate.model, candidate.target)
+    leaders = {row["target"]: row["model"] for row in reversed(pareto)}
+    for target, model in sorted(leaders.items()):
+        worth = labels_worth(curves, model, target)
         if worth is not None:
-            found.append(worth[1].renamed(f"labels saved: {candidate.model} on {candidate.target}, {worth[0]} a class"))
+            found.append(worth[1].renamed(f"labels saved: {model} on {target}, {worth[0]} a class"))
     return tuple(found[:_HEADLINES])
 
 
