@@ -1,6 +1,6 @@
 """A complete grid of linear probes as the truth: what Assay concludes from a part of it.
 
-Run: python benchmarks/clip_grid.py GRID.csv [--sampled 40] [--repeats 1] [--budget 27]
+Run: python benchmarks/clip_grid.py GRID.csv [--sampled 40] [--repeats 1] [--budget 27] [--only shares advice]
 
 GRID.csv is CLIP_benchmark's probe grid: 12 models × 3 learning rates × 3 lengths for every data set and number of
 shots, accuracy in `lp_acc1`. For every complete (data set, shots):
@@ -151,33 +151,47 @@ def _at(grid: Grid, scores: np.ndarray, values: dict[str, object]) -> float:
     return float(scores[tuple(grid.levels[PARAMETERS.index(name)].index(values[name]) for name in names)])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("grid", type=Path)
-    parser.add_argument("--sampled", type=int, default=40)
-    parser.add_argument("--budget", type=int, default=27)
-    parser.add_argument("--repeats", type=int, default=1)
-    options = parser.parse_args()
-    found = grids(options.grid)
-    size = found[0].scores.size
-    print(f"{len(found)} complete grids of {size} cells, {options.repeats} draw(s) each")
+def show_shares(found: list[Grid], sampled: int, repeats: int) -> None:
+    """Print how often intervals of shares hold the exact ones."""
     rng = np.random.default_rng(0)
-    draws = [coverage(grid, options.sampled, rng) for grid in found for _ in range(options.repeats)]
+    draws = [coverage(grid, sampled, rng) for grid in found for _ in range(repeats)]
     inside, width, off = (np.stack(part) for part in zip(*draws, strict=True))
     for what, columns in (("main effects", slice(0, 3)), ("pairs", slice(3, 6)), ("all six", slice(0, 6))):
         held, wide = inside[:, columns].mean(), width[:, columns].mean()
-        print(f"shares of {what:12s} from {options.sampled} cells: 90 % intervals hold {held:.1%} (limit 85 %), mean "
+        print(f"shares of {what:12s} from {sampled} cells: 90 % intervals hold {held:.1%} (limit 85 %), mean "
               f"width {wide:.3f} (limit .25), off by {off[:, columns].mean():.3f}: "
               f"{'pass' if held >= 0.85 and wide <= 0.25 else 'FAIL'}")  # fmt: skip
-    rows = [conclusions(grid, options.budget, rng) for grid in found for _ in range(options.repeats)]
+
+
+def show_advice(found: list[Grid], budget: int, repeats: int) -> None:
+    """Print what is lost by advice from a quarter of each grid."""
+    rng, size = np.random.default_rng(1), found[0].scores.size
+    rows = [conclusions(grid, budget, rng) for grid in found for _ in range(repeats)]
     for what, limit, words in (("default", 0.5, "default within 0.5 points"), ("best", 1.0, "best within 1 point"),
                                ("top two", None, "top two parameters right")):  # fmt: skip
         shares = []
         for prefix in ("", "peer "):
             known = [row[prefix + what] for row in rows if row[prefix + what] is not None]
             shares.append(np.mean([value <= limit if limit is not None else value for value in known]))
-        print(f"{words:26s} from {options.budget} of {size} cells: {shares[0]:.1%} of {len(known)}, limit 85 %: "
+        print(f"{words:26s} from {budget} of {size} cells: {shares[0]:.1%} of {len(known)}, limit 85 %: "
               f"{'pass' if shares[0] >= 0.85 else 'FAIL'}; random cells alone {shares[1]:.1%}")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("grid", type=Path)
+    parser.add_argument("--sampled", type=int, default=40)
+    parser.add_argument("--budget", type=int, default=27)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=["shares", "advice"])
+    options = parser.parse_args()
+    found = grids(options.grid)
+    size = found[0].scores.size
+    print(f"{len(found)} complete grids of {size} cells, {options.repeats} draw(s) each")
+    if "shares" in options.only:
+        show_shares(found, options.sampled, options.repeats)
+    if "advice" in options.only:
+        show_advice(found, options.budget, options.repeats)
 
 
 if __name__ == "__main__":

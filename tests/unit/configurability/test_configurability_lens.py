@@ -270,3 +270,16 @@ def test_a_weights_and_biases_export_is_read(tmp_path, rng, capsys):
     assert document["tables"]["importance"][0]["parameters"] == ["lr"]
     assert document["tables"]["failures"][0]["failed"] == 2
     assert any("1 run has not ended" in caveat for caveat in document["caveats"])
+
+
+def test_a_claimed_pair_is_drawn_as_a_surface_of_its_data(rng):
+    """Two settings that matter together give one picture of means where they meet, the best cell framed."""
+    frame = a_grid(rng)
+    frame["score"] += 0.2 * ((frame["lr"] == 0.1) == (frame["epochs"] == 40))
+    found = configurability(trials_from_frame(frame, score="score"), resamples=200)
+
+    picture = next(figure for figure in found.figures if figure.name.startswith("surface"))
+    assert {picture.x, picture.y} == {"lr", "epochs"}
+    assert sum(row["configurations"] for row in picture.rows) == 54
+    (best,) = picture.options["points"]
+    assert {best["x"], best["y"]} == {"0.1", "40"}

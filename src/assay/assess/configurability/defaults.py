@@ -25,6 +25,8 @@ from assay.stats.effect_bases import Parameter, effects
 LARGEST_GRID = 4000
 GOOD_SHARE = 0.2
 MOST_NEXT = 3
+HOPED = 0.8
+"""The quantile of a candidate's drawn scores by which it is chosen for the next run."""
 CONTENDERS = ("model", "method", "architecture", "arch")
 """What a parameter is called whose levels compete under the same settings."""
 
@@ -54,9 +56,12 @@ class Advice:
         return int(regret[kept].mean(axis=0).argmin())
 
     def next(self, group: int, most: int) -> list[int]:
-        """Candidates never run in a group, those first that are expected to score best there."""
-        expected = np.where(self.run[group], -np.inf, self.draws[group].mean(axis=0))
-        return [int(k) for k in np.argsort(-expected, kind="stable")[:most] if np.isfinite(expected[k])]
+        """Candidates never run in a group, those first that may well score best there: by the upper end of the draws.
+
+        The upper end, not the mean: what is little known is worth a run more than what is surely second.
+        """
+        hoped = np.where(self.run[group], -np.inf, np.quantile(self.draws[group], HOPED, axis=0))
+        return [int(k) for k in np.argsort(-hoped, kind="stable")[:most] if np.isfinite(hoped[k])]
 
     def settings(self, contender: str) -> tuple[tuple[str, ...], tuple[Any, ...], float | None]:
         """The other settings that lose least for every level of a parameter alike: names, values, and mean loss.
@@ -149,7 +154,7 @@ def _for_every(advice: Advice) -> list[Row]:
 
 
 def next_rows(advice: Advice, *, most: int = MOST_NEXT) -> list[Row]:
-    """What to run next in each group: candidates never run there that are expected to be the best, if any are left."""
+    """What to run next in each group: candidates never run there that may well be the best, if any are left."""
     rows: list[Row] = []
     for g, (group, draws) in enumerate(zip(advice.groups, advice.draws, strict=True)):
         best_run = draws[:, advice.run[g]].max(axis=1)

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from assay.assess.configurability.safety import cells
 from assay.assess.configurability.trials import Trials, Units
 from assay.finding import Figure, Row
 
 MOST_EFFECTS = 14
 MOST_LINES = 150
+MOST_SURFACES = 2
 
 
 def draw(trials: Trials, units: Units, tables: Mapping[str, Sequence[Row]]) -> tuple[Figure, ...]:
     """Importance with intervals, slices with the data on them, budget curves, parallel view, failures."""
     found = [_importance(tables["importance"]), _budget(tables["budget_curve"]), _parallel(trials, units)]
-    found += [_slice(trials, units, row["parameters"][0]) for row in _claimed_mains(tables["importance"])]
+    found += [_slice(trials, units, row["parameters"][0]) for row in _claimed(tables["importance"], 1)[:4]]
+    found += [_surface(trials, units, row["parameters"]) for row in _claimed(tables["importance"], 2)[:MOST_SURFACES]]
     found.append(_failures(tables["failures"]))
     return tuple(figure for figure in found if figure is not None and figure.rows)
 
@@ -100,10 +103,38 @@ def _failures(rows: Sequence[Row]) -> Figure | None:
     )  # fmt: skip
 
 
-def _claimed_mains(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["claimed"] and row["region"] == "whole space" and len(row["parameters"]) == 1][
-        :4
-    ]
+def _surface(trials: Trials, units: Units, names: Sequence[str]) -> Figure | None:
+    """The mean score where two settings meet, over the configurations that lie there; empty where none does.
+
+    Scores are brought to the mean of all groups first, so that an easy data set does not colour a cell.
+    """
+    scores = units.scores.copy()
+    for group in np.unique(units.groups):
+        mine = units.groups == group
+        scores[mine] += units.scores.mean() - units.scores[mine].mean()
+    first, second = (cells([trials.columns[trials.names.index(name)][row] for row in units.rows]) for name in names)
+    rows: list[Row] = []
+    for x, left in first:
+        for y, right in second:
+            both = np.intersect1d(left, right)
+            if len(both):
+                rows.append(
+                    {names[0]: x, names[1]: y, "score": float(scores[both].mean()), "configurations": len(both)}
+                )
+    best = max(rows, key=lambda row: row["score"], default=None)
+    return Figure(
+        name=f"surface_{names[0]}_{names[1]}", kind="heatmap", rows=rows, x=names[0], y=names[1], colour="score",
+        title=f"Mean score by {names[0]} and {names[1]}; framed is the best",
+        options={"points": [] if best is None else [{"x": best[names[0]], "y": best[names[1]]}]},
+        alt=f"Mean score of the configurations at each {names[0]} and {names[1]}.",
+    )  # fmt: skip
+
+
+def _claimed(rows: Sequence[Row], size: int) -> list[Row]:
+    """Claimed effects of so many parameters, over the whole space."""
+    return [
+        row for row in rows if row["claimed"] and row["region"] == "whole space" and len(row["parameters"]) == size
+    ]  # fmt: skip
 
 
 def _cell(value: Any) -> Any:

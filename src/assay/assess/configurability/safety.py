@@ -101,7 +101,7 @@ def failure_rows(trials: Trials, *, level: float, rng: np.random.Generator) -> l
     for effect, p in zip(family, tests.p_adjusted, strict=True):
         parameter = parameters[effect.parameters[0]]
         raw = trials.columns[trials.names.index(parameter.name)]
-        for label, members in _cells(raw):
+        for label, members in cells(raw):
             rows.append(
                 _failure_row(parameter.name, label, int(bad[members].sum()), len(members), level,
                              None if np.isnan(p) else float(p))
@@ -131,7 +131,7 @@ def _failure_row(parameter: str, value: str, k: int, n: int, level: float, p: fl
     }  # fmt: skip
 
 
-def _cells(raw: Sequence[Any]) -> list[tuple[str, NDArray[np.int_]]]:
+def cells(raw: Sequence[Any]) -> list[tuple[str, NDArray[np.int_]]]:
     """Levels of a column, or quarters of a range, with their runs."""
     distinct = sorted({value for value in raw if value is not None}, key=_sortable)
     if len(distinct) <= MOST_LEVELS:
