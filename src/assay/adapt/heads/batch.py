@@ -83,7 +83,7 @@ def _solve(heads: Sequence[Head], jobs: Sequence[AdaptJob]) -> dict[int, Adapted
     workers = torch.get_num_threads() if device.type == "cpu" else 1
     made = list(_blocks(heads, jobs, setting.rows, workers))
     marks = sorted({mark for head in heads for mark in head.plan.rungs})
-    with _Pool(workers if len(made) > 1 else 1) as pool:
+    with _Pool(workers) as pool:
         for until in [*marks, max(head.plan.epochs for head in heads)]:
             pool.each(lambda block, until=until: block.run(until), made)
             if until in marks:
@@ -209,11 +209,10 @@ def _predicted(job: AdaptJob, listed: NDArray[np.int_], outputs: NDArray[np.floa
 
 
 class _Pool:
-    """Threads with one core each; one worker works in the calling thread with all cores."""
+    """Threads with one core each, so that a product is computed in the same way however many there are."""
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self.threads = torch.get_num_threads()
+        self.workers, self.threads = workers, torch.get_num_threads()
 
     def __enter__(self) -> _Pool:
         self.pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
@@ -225,6 +224,4 @@ class _Pool:
 
     def each(self, act: Any, items: Sequence[Any]) -> list[Any]:
         """`act` of every item, in order."""
-        if self.workers == 1:
-            return [act(item) for item in items]
         return list(self.pool.map(act, items))

@@ -1,11 +1,14 @@
 """A block: heads that go through the same batches in lockstep, with one product for all of them.
 
 A head leaves the block when its epochs are over, when its validation score has not risen for its patience, when it is
-told to, or when its numbers are no longer finite; the others go on as if it had never been there.
+told to, or when its numbers are no longer finite; the others go on as if it had never been there. At a high learning
+rate the last bit of a product can decide the result, so products have a whole number of the tiles in which libraries
+compute them: the last head is repeated until they do, and every number is then the same as in a block of its own.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +21,9 @@ from assay.adapt.heads.plan import HeadPlan
 from assay.adapt.heads.rows import BatchOrder, HeadRows, first_weights
 from assay.adapt.heads.rules import Adam, AdamW, Nesterov, Rule, Sgd, keep_heads
 from assay.errors import DivergedError, PrunedError
+
+TILE = 8
+"""Rows of the weights come in multiples of this."""
 
 LIMIT = 1e30
 """A head with a weight beyond this has diverged."""
@@ -53,15 +59,15 @@ class Block:
         self.balance = rows.balance() if balanced else None
         start = torch.zeros(rows.classes, rows.x.shape[1], dtype=torch.float64)
         start[:, : rows.d + 1] = torch.from_numpy(first_weights(order.seed, order.draw, rows.classes, rows.d))
-        self.weight = start.to(rows.x).repeat_interleave(len(heads), dim=0)
-        self.rule = RULES[heads[0].plan.family]([head.plan for head in heads], self.weight)
-        longest = max(head.plan.epochs for head in heads) * order.steps
-        rates = torch.zeros(longest, len(heads), dtype=torch.float64)
-        for i, head in enumerate(heads):
-            planned = torch.from_numpy(head.plan.rates(order.steps))
+        plans = [heads[i].plan for i in self._slots(range(len(heads)))]
+        self.weight = start.to(rows.x).repeat_interleave(len(plans), dim=0)
+        self.rule = RULES[plans[0].family](plans, self.weight)
+        rates = torch.zeros(max(plan.epochs for plan in plans) * order.steps, len(plans), dtype=torch.float64)
+        for i, plan in enumerate(plans):
+            planned = torch.from_numpy(plan.rates(order.steps))
             rates[: len(planned), i] = planned
         self.rates = rates.to(rows.x)
-        self.smoothing = self._smoothing()
+        self.smoothing = self._smoothing(plans)
 
     def run(self, until: int) -> None:
         """Train up to an epoch, or until no head is left."""
@@ -78,7 +84,7 @@ class Block:
 
     def _train_epoch(self) -> torch.Tensor:
         """(h,) mean loss over the rows."""
-        x, target, heads = self.rows.x, self.rows.target, len(self.alive)
+        x, target, heads = self.rows.x, self.rows.target, self.rates.shape[1]
         total = torch.zeros(heads, dtype=x.dtype, device=x.device)
         step = self.epoch * self.order.steps
         for batch in self.order.epoch(self.epoch, x, self.rows.d):
@@ -98,7 +104,7 @@ class Block:
         columns = {"train_loss": loss.tolist()}
         if self.rows.valid_x is not None and self.rows.valid_target is not None:
             outputs = self.rule.reached(self.weight) @ self.rows.valid_x.t()
-            outputs = outputs.unflatten(0, (self.rows.classes, len(self.alive)))
+            outputs = outputs.unflatten(0, (self.rows.classes, -1))
             columns["valid_score"] = scores(self.rows.kind, outputs, self.rows.valid_target).tolist()
             columns["valid_loss"] = loss_and_residual(
                 self.rows.kind, outputs, self.rows.valid_target, None, None
@@ -154,16 +160,23 @@ class Block:
         self.alive = [self.alive[i] for i in kept]
         if not self.alive:
             return
-        self.weight = keep_heads(self.weight, self.rows.classes, kept)
-        self.rates = self.rates[:, kept]
-        self.rule.take([head.plan for head in self.alive], kept)
-        self.smoothing = self._smoothing()
+        slots = self._slots(kept)
+        plans = [self.alive[i].plan for i in self._slots(range(len(kept)))]
+        self.weight = keep_heads(self.weight, self.rows.classes, slots)
+        self.rates = self.rates[:, slots]
+        self.rule.take(plans, slots)
+        self.smoothing = self._smoothing(plans)
 
     def _weight_of(self, i: int) -> torch.Tensor:
         """(c, d + 1) of the i-th head."""
         reached = self.rule.reached(self.weight)
         return reached.unflatten(0, (self.rows.classes, -1))[:, i, : self.rows.d + 1].clone()
 
-    def _smoothing(self) -> torch.Tensor | None:
-        values = [head.plan.label_smoothing for head in self.alive]
+    def _slots(self, heads: Sequence[int]) -> list[int]:
+        """These heads, the last one repeated until the weights fill their tiles."""
+        step = TILE // math.gcd(TILE, self.rows.classes)
+        return [*heads, *[heads[-1]] * (-len(heads) % step)]
+
+    def _smoothing(self, plans: Sequence[HeadPlan]) -> torch.Tensor | None:
+        values = [plan.label_smoothing for plan in plans]
         return torch.tensor(values).to(self.rows.x) if any(values) else None
