@@ -17,6 +17,14 @@ def command(
     score: Annotated[
         list[str] | None, typer.Option("--score", help="Column of a score, higher is better. Repeatable.")
     ] = None,
+    function: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--function",
+            metavar="py:MODULE:NAME",
+            help="A score of your own: called with the rows of one data set, it gives a number a row. Repeatable.",
+        ),
+    ] = None,
     accuracy: Annotated[str, typer.Option("--accuracy", help="Column of what was really reached.")] = "accuracy",
     json: Json = False,
     html: Html = None,
@@ -28,7 +36,11 @@ def command(
     from assay.assess.selection.validation import ScoreColumns, validate_scores
     from assay.ledger.tables import read_table
     from assay.rng import stream
+    from assay.sources.models.module import own_callable
 
-    columns = ScoreColumns(model=model, dataset=dataset, scores=tuple(score or ("score",)), accuracy=accuracy)
-    found = validate_scores(read_table(table), columns, level=level, rng=stream(rng_seed, "validate-scores"))
+    functions = {name: own_callable(name.removeprefix("py:")) for name in function or ()}
+    named = tuple(score or (() if functions else ("score",)))
+    columns = ScoreColumns(model=model, dataset=dataset, scores=named, accuracy=accuracy)
+    found = validate_scores(read_table(table), columns, functions=functions, level=level,
+                            rng=stream(rng_seed, "validate-scores"))  # fmt: skip
     emit(found, json=json, html=html, fail_if=fail_if)

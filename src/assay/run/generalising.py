@@ -27,8 +27,10 @@ from assay.run.contenders import Bench, Contender, Sample, interleaved
 from assay.run.finals import split
 from assay.spec import DataSlice, TrialSpec
 
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 """Test and shifted rows that are looked at."""
+PROBED = 300
+"""Test items that are corrupted; the loss is paired, so that few items tell it."""
 WRONG = (0.1, 0.2, 0.4)
 """Shares of the learned labels that the label probe makes wrong."""
 
@@ -75,7 +77,7 @@ def carry(
     }  # fmt: skip
     notes: list[str] = []
     if probes:
-        spoilt, notes = _spoil_items(learner, parts["test"], metric, level, rng)
+        spoilt, notes = _spoil_items(learner, _first(parts["test"], PROBED), metric, level, rng)
         tables["probes"] = [*spoilt, *_spoil_labels(learner, parts["test"], metric, level, rng)]
         doubtful, more = _doubtful_labels(learner, parts["valid"])
         tables["doubtful_labels"] = doubtful
@@ -175,6 +177,11 @@ class _Learner:
                            score=said.score)  # fmt: skip
 
 
+def _first(rows: Predictions, count: int) -> Predictions:
+    return Predictions(ids=rows.ids[:count], target=np.asarray(rows.target)[:count], label=rows.labels()[:count],
+                       score=None if rows.score is None else np.asarray(rows.score)[:count])  # fmt: skip
+
+
 def _spoil_items(learner: _Learner, clean: Predictions, metric: str, level: float, rng: np.random.Generator,
                  ) -> tuple[list[dict[str, Any]], list[str]]:  # fmt: skip
     """One row a kind of corruption and strength, and what could not be had."""
@@ -187,7 +194,7 @@ def _spoil_items(learner: _Learner, clean: Predictions, metric: str, level: floa
     for kind, strengths in kinds.items():
         for strength in strengths:
             try:
-                worse = learner.elsewhere(corrupted(learner.dataset, kind, strength), learner.test)
+                worse = learner.elsewhere(corrupted(learner.dataset, kind, strength), learner.test[:PROBED])
             except (AssayError, OSError) as error:
                 return rows, [f"The probe with {kind} could not be run: {error}."]
             rows.append(_probe(kind, strength, clean, worse, metric, level, rng))

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import weightedtau
 
 from assay.assess.selection.validation import ScoreColumns, static_ranks, top_regret, validate_scores
-from assay.errors import DataError, NothingToAssessError, UnknownNameError
+from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
 
 
 def table(tasks=6, models=8, noise=0.01, seed=0):
@@ -95,6 +95,19 @@ def test_a_table_that_cannot_be_judged_is_refused_in_words(frame, columns, error
     """A missing column, too few models, words for numbers: each a clear error."""
     with pytest.raises(error, match=words):
         validate_scores(frame, columns, rng=np.random.default_rng(0))
+
+
+def test_a_score_of_ones_own_is_a_function_of_the_rows_of_a_data_set():
+    """A function is judged like a column under its own name; one that fails or gives too few numbers is named."""
+    frame, none = table(), ScoreColumns(scores=())
+    found = validate_scores(frame, none, functions={"mine": lambda rows: rows["score"]}, rng=np.random.default_rng(0))
+    same = validate_scores(frame, rng=np.random.default_rng(0))
+
+    assert found.estimate("tau").value == same.estimate("tau").value
+    assert {row["score"] for row in found.tables["datasets"]} == {"mine"}
+    for wrong in (lambda rows: [1.0], lambda rows: rows["nothing"]):
+        with pytest.raises(UsageError, match="mine failed on the 8 rows of d0"):
+            validate_scores(frame, none, functions={"mine": wrong}, rng=np.random.default_rng(0))
 
 
 def test_one_data_set_has_no_static_rank():

@@ -81,6 +81,21 @@ def test_validate_scores_judges_a_table(tmp_path, capsys):
 MODEL = "py:assay.testing.models:fake_images"
 
 
+def test_validate_scores_takes_a_function_of_ones_own(tmp_path, capsys):
+    """A function in a file is named on the command line; one that is not there is named with status 2."""
+    (tmp_path / "mine.py").write_text("def half(rows):\n    return rows['score'] / 2\n")
+    table = tmp_path / "table.csv"
+    rows = [f"m{m},d{d},{0.1 * m + 0.01 * d},{0.1 * m}" for d in range(3) for m in range(5)]
+    table.write_text("model,dataset,accuracy,score\n" + "\n".join(rows) + "\n")
+    status = run(["validate-scores", str(table), "--function", f"py:{tmp_path}/mine.py:half", "--json"])
+    document = json.loads(capsys.readouterr().out)
+
+    assert status == 0
+    assert document["tables"]["scores"][0]["tau"]["value"] > 0.99
+    assert run(["validate-scores", str(table), "--function", f"py:{tmp_path}/mine.py:other"]) == 2
+    assert "half" in capsys.readouterr().err
+
+
 def test_rank_and_select_on_named_models(tmp_path, capsys):
     """Both commands take names, rank what can be loaded and name what cannot."""
     prior = tmp_path / "prior.csv"

@@ -6,7 +6,7 @@ data sets, which needs no target data at all. A score that does not beat that is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata, t, weightedtau
 
-from assay.errors import DataError, NothingToAssessError, UnknownNameError
+from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
 from assay.estimate import Estimate
 from assay.finding import Assessment, Figure, Finding
 
@@ -24,6 +24,7 @@ FEWEST_MODELS = 4
 PERMUTATIONS = 1000
 RESAMPLES = 1000
 STATIC = "static rank"
+Function = Callable[[pd.DataFrame], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +50,15 @@ class _Task:
 
 
 def validate_scores(
-    table: pd.DataFrame, columns: ScoreColumns | None = None, *, top: Sequence[int] = (1, 3), level: float = 0.95,
-    rng: np.random.Generator,
+    table: pd.DataFrame, columns: ScoreColumns | None = None, *, functions: Mapping[str, Function] | None = None,
+    top: Sequence[int] = (1, 3), level: float = 0.95, rng: np.random.Generator,
 ) -> Assessment:  # fmt: skip
     """Whether scores rank models as their accuracy does, data set by data set and over data sets.
 
     Args:
         table: One row a model and data set; repeated rows count by their median.
         columns: The names of the columns.
+        functions: Scores of one's own by name: each is called with the rows of one data set and gives a number a row.
         top: The k of top-k regret: what is lost when the best of the k models with the highest score is taken.
         level: Confidence level.
         rng: The source of randomness.
@@ -65,8 +67,12 @@ def validate_scores(
         UnknownNameError: for a column that is not there.
         DataError: for a number that is none.
         NothingToAssessError: when no data set has four models with both numbers.
+        UsageError: when a function fails, or does not give a number a row.
     """
     columns = columns or ScoreColumns()
+    for name, function in (functions or {}).items():
+        table = _with_function(table, columns.dataset, name, function)
+        columns = replace(columns, scores=(*columns.scores, name))
     cells = _cells(table, columns)
     rows: list[dict[str, Any]] = []
     for score in columns.scores:
@@ -84,6 +90,24 @@ def validate_scores(
                 "models": len(cells.accuracy), "level": level},
         caveats=_caveats(rows),
     )  # fmt: skip
+
+
+def _with_function(table: pd.DataFrame, dataset: str, name: str, function: Function) -> pd.DataFrame:
+    """The table with a column of the function's scores."""
+    if dataset not in table.columns:
+        raise UnknownNameError("column", dataset, [str(label) for label in table.columns])
+    values = np.full(len(table), np.nan)
+    keys = table[dataset].astype(str).to_numpy(dtype=np.str_)
+    for key in np.unique(keys):
+        at = np.flatnonzero(keys == key)
+        try:
+            values[at] = np.asarray(function(table.iloc[at]), dtype=np.float64).reshape(len(at))
+        except Exception as error:
+            raise UsageError(
+                f"the score {name} failed on the {len(at)} rows of {key}: {type(error).__name__}: {error}; it is "
+                "called with the rows of one data set and gives one number a row, higher is better"
+            ) from error
+    return table.assign(**{name: values})
 
 
 def static_ranks(accuracy: Floats, left_out: int) -> Floats:

@@ -105,7 +105,7 @@ class FunctionModel:
 
 
 def _make(request: Request) -> Any:
-    factory = _factory(request.path)
+    factory = own_callable(request.path)
     if not request.ref.untrained:
         return factory()
     takes = inspect.signature(factory).parameters
@@ -120,10 +120,16 @@ def _make(request: Request) -> Any:
     return dataclasses.replace(made, logits=None) if isinstance(made, Parts) else made
 
 
-def _factory(path: str) -> Callable[..., Any]:
+def own_callable(path: str) -> Callable[..., Any]:
+    """The function or class behind `package.module:name` or `file.py:name`.
+
+    Raises:
+        UsageError: for a path that is written otherwise, or a file that is not there.
+        UnknownNameError: when there is no such module, or nothing callable of that name in it.
+    """
     place, colon, name = path.rpartition(":")
     if not colon or not place or not name:
-        raise UsageError(f"a model of one's own is written py:package.module:factory; got 'py:{path}'")
+        raise UsageError(f"what is one's own is written py:package.module:name; got 'py:{path}'")
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     factory = getattr(module, name, None)
     if not callable(factory):
