@@ -141,6 +141,8 @@ def _over(judged: Judged, name: str, gain: Estimate) -> Finding:
         claim, holds = f"Going by {name} would have chosen {leader} too.", "no"
     elif gain.low is not None and gain.low > 0:
         claim, holds = f"{leader} gains {gain} over {name}.", "yes"
+    elif gain.high is not None and gain.high < 0:
+        claim, holds = f"{leader} does worse than {name}: {gain}.", "no"
     else:
         claim, holds = f"{leader} is not shown to beat {name}: {gain}.", "undetermined"
     return Finding(
