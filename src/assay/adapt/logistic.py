@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 
 Loss = Literal["softmax", "sigmoid"]
 Array = NDArray[np.float64]
+Pairs = list[tuple[Array, Array]]
+"""Steps and how they change the loss's gradient, the penalty's left out: (r + 1, g, k); zero where a group has none."""
 
-MEMORY = 10
+MEMORY = 20
 """Pairs that L-BFGS keeps."""
+METRIC_ROWS = 1000
+"""Rows that the diagonal of the Hessian is measured on at least, where there are so many."""
 NOISE = 2e-7
 """Relative change of the objective that float32 cannot tell from none."""
 BLOCK_BYTES = 1 << 22
@@ -66,7 +70,7 @@ class Point:
     gradient: Array
     """(r + 1, g, k)."""
     metric: Array | None = None
-    """(r + 1, g, k) diagonal of the Hessian, where asked for."""
+    """(r + 1, g, k) diagonal of the Hessian, about, where asked for."""
 
     def take(self, groups: NDArray[Any]) -> Point:
         """The same for some groups."""
@@ -81,11 +85,12 @@ def evaluate(problem: Problem, at: Array, lam: Array, owner: NDArray[np.int_], *
         at: Coefficients.
         lam: (g,) penalty of each group.
         owner: (g,) the column of the targets that each group is about; of no meaning to softmax.
-        metric: Whether the diagonal of the Hessian is wanted too.
+        metric: Whether the diagonal of the Hessian is wanted too, from some of the rows where they are many.
     """
     flat = at.reshape(len(at), -1).astype(np.float32)
     gradient, diagonal = np.zeros(flat.shape), np.zeros(flat.shape)
     value = np.zeros(at.shape[1])
+    thin = min(4, max(1, len(problem.z) // METRIC_ROWS))
     for z, target, weight in _row_blocks(problem, flat.shape[1]):
         outputs = _forward(z, flat)
         if problem.loss == "softmax":
@@ -99,20 +104,24 @@ def evaluate(problem: Problem, at: Array, lam: Array, owner: NDArray[np.int_], *
         value += loss.sum(axis=0, dtype=np.float64)
         gradient += _backward(z, residual)
         if spread is not None:
-            diagonal += (z * z).T @ (spread if weight is None else spread * weight)
+            some = z[::thin]
+            diagonal += thin * ((some * some).T @ (spread if weight is None else spread * weight)[::thin])
     return _with_penalty(at, value, gradient.reshape(at.shape), diagonal.reshape(at.shape) if metric else None, lam)
 
 
-def minimise(problem: Problem, start: Array, lam: Array, owner: NDArray[np.int_], *, tolerance: float,
-             most: int) -> tuple[Array, Array, int]:  # fmt: skip
+def minimise(problem: Problem, start: Array, lam: Array, owner: NDArray[np.int_], *, tolerance: float, most: int,
+             pairs: Pairs) -> tuple[Array, Array, Pairs, int]:  # fmt: skip
     """L-BFGS from `start` with the Hessian's diagonal there as preconditioner, for all groups at once.
+
+    `pairs` of another penalty's minimisation tell the curvature from the first step on; none is needed.
 
     A group is done when a Newton step by that diagonal would change its outputs by less than `tolerance`, relative to
     their size, and its `distance` is within 50 tolerances; or where five steps no longer lower its objective by more
     than float32 can tell; or after `most` evaluations. Groups that are done leave the batch.
 
     Returns:
-        (r + 1, g, k) coefficients, (g,) distances, and the number of evaluations of all columns of one penalty.
+        (r + 1, g, k) coefficients, (g,) distances, its own pairs, and the number of evaluations of all columns of one
+        penalty.
 
     References:
         Nocedal & Wright (2006). Numerical Optimization. Algorithm 7.4.
@@ -120,22 +129,25 @@ def minimise(problem: Problem, start: Array, lam: Array, owner: NDArray[np.int_]
     result, distance = start.copy(), np.full(start.shape[1], np.inf)
     active = np.arange(start.shape[1])
     point = evaluate(problem, start, lam, owner, metric=True)
-    descent = Descent.of(point)
+    descent = Descent.of(point, _plus(pairs, lam))
+    learned: Pairs = [(np.zeros(start.shape), np.zeros(start.shape)) for _ in range(MEMORY)]
     used, work = 1, start.shape[1]
     while True:
         done = _arrived(problem, point, lam[active], descent.metric, tolerance) | descent.stalled() | (used >= most)
         if done.any():
             result[:, active[done]] = point.at[:, done]
             distance[active[done]] = distances(point.take(done), lam[active[done]])
+            for mine, found in zip(learned[::-1], descent.known()[::-1], strict=False):
+                mine[0][:, active[done]], mine[1][:, active[done]] = found[0][:, done], found[1][:, done]
             if done.all():
-                return result, distance, work // problem.shape[0]
+                return result, distance, _plus(learned, -lam), work // problem.shape[0]
             active, point, descent = active[~done], point.take(~done), descent.take(~done)
         trial = evaluate(problem, descent.trial(point), lam[active], owner[active])
         point = descent.step(point, trial)
         used, work = used + 1, work + len(active)
         if used in (25, 75, 225):  # far from where it started: measure the curvature anew
             point = evaluate(problem, point.at, lam[active], owner[active], metric=True)
-            descent, used, work = Descent.of(point), used + 1, work + len(active)
+            descent, used, work = Descent.of(point, descent.known()), used + 1, work + len(active)
 
 
 def distances(point: Point, lam: Array) -> Array:
@@ -157,12 +169,20 @@ class Descent:
     pairs: list[tuple[Array, Array, Array]] = field(default_factory=list[tuple[Array, Array, Array]])
 
     @classmethod
-    def of(cls, point: Point) -> Descent:
-        """The start: down the preconditioned gradient."""
+    def of(cls, point: Point, pairs: Pairs) -> Descent:
+        """The start: down the gradient, preconditioned by the metric and by what `pairs` tell."""
         assert point.metric is not None
         metric = np.maximum(point.metric, 1e-8 * max(float(point.metric.max()), 1e-30))
         ones = np.ones(len(point.value))
-        return cls(metric=metric, direction=-point.gradient / metric, length=ones, scale=ones, values=[point.value])
+        descent = cls(metric=metric, direction=-point.gradient / metric, length=ones, scale=ones, values=[point.value])
+        for step, change in pairs:
+            descent._remember(step, change, np.ones(len(point.value), bool))
+        descent.direction = -descent._newton(point.gradient)
+        return descent
+
+    def known(self) -> Pairs:
+        """The remembered pairs; zero where a group's is void."""
+        return [(step * _wide(inverse > 0), change * _wide(inverse > 0)) for step, change, inverse in self.pairs]
 
     def trial(self, point: Point) -> Array:
         """The next coefficients to try."""
@@ -291,8 +311,18 @@ def _backward(z: NDArray[np.float32], residual: NDArray[np.float32]) -> NDArray[
     return total
 
 
+def _plus(pairs: Pairs, lam: Array) -> Pairs:
+    """The pairs of the loss → those of the objective with a penalty (lam, g); with −lam the way back."""
+    changed = [(step, change.copy()) for step, change in pairs]
+    for step, change in changed:
+        change[:-1] += _wide(lam) * step[:-1]
+    return changed
+
+
 def _inner(a: Array, b: Array) -> Array:
     """(g,) inner products of (r, g, k) arrays."""
+    if a.shape[1] == 1:
+        return np.array([float(np.vdot(a, b))])
     return np.einsum("rgk,rgk->g", a, b)
 
 

@@ -1,10 +1,10 @@
 """Solutions of logistic regression along a path of penalties.
 
-Solutions are followed from strong to weak penalties over fixed anchors, half a decade apart, in waves of a few. The
-solutions of a wave are predicted from those of the last one, as polynomials in log C, and corrected together; that
-leaves about five corrections where a start from zero takes a hundred or two. The anchors, and what each is predicted
-from, do not depend on what is asked for, so that a penalty's result is the same alone and in a grid. Penalties between
-anchors are predicted by interpolation and corrected together.
+Solutions are followed from strong to weak penalties over fixed anchors, half a decade apart. The next solution is
+predicted from the last three, as a polynomial in log C, and corrected, with the curvature that the last correction has
+learned; that leaves about ten corrections where a start from zero takes a hundred or two. The anchors do not depend on
+what is asked for, so that a penalty's result is the same alone and in a grid. Penalties between anchors are predicted
+by interpolation and corrected together.
 
 References: Allgower & Georg (1990), Numerical Continuation Methods, chapter 2 (prediction and correction).
 """
@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from assay.adapt.logistic import Array, Problem, minimise
+from assay.adapt.logistic import Array, Pairs, Problem, minimise
 
 ANCHOR_STEP = 0.5
 """Decades between anchors."""
-WAVE = 2
-"""Anchors corrected together."""
 KNOWN = 3
 """Anchors that a prediction rests on; more of them would carry their errors too far."""
-TOLERANCE = 0.005
+TOLERANCE = 0.001
 """Relative change of the outputs that a further step may still make."""
 MOST = 400
 """Evaluations allowed for one penalty."""
@@ -47,10 +45,12 @@ class Path:
     problem: Problem
     tolerance: float = TOLERANCE
     evaluations: int = 0
-    """Evaluations of the gradient so far, one for each penalty in a wave."""
+    """Evaluations of the gradient so far, one for each penalty."""
     _anchors: dict[int, Solution] = field(default_factory=dict[int, Solution])
     _solved: dict[float, Solution] = field(default_factory=dict[float, Solution])
     _start: int | None = None
+    _pairs: Pairs = field(default_factory=Pairs)
+    """What the correction of the last anchor learned of the loss."""
 
     def solve(self, penalties: Sequence[float]) -> list[Solution]:
         """One solution a penalty (C), in order; each is what it would be if it were asked for alone."""
@@ -61,7 +61,8 @@ class Path:
         self._reach({*on.values(), *(k for known in around.values() for k in known)})
         self._solved |= {c: self._anchors[k] for c, k in on.items()}
         starts = [self._predict(around[c], place) for c, place in between.items()]
-        self._solved |= dict(zip(between, self._correct(starts, list(between)), strict=True))
+        if starts:
+            self._solved |= dict(zip(between, self._correct(starts, list(between), [])[0], strict=True))
         return [self._solved[c] for c in penalties]
 
     def _around(self, place: float) -> list[int]:
@@ -70,38 +71,14 @@ class Path:
         return [k for k in range(above - 3, above + 1) if k >= self._easy()] if above > self._easy() else []
 
     def _reach(self, wanted: Iterable[int]) -> None:
-        """Solves the `wanted` anchors, and all that they are predicted from."""
+        """Solves the `wanted` anchors, and all that lead to them."""
         missing = set(wanted) - set(self._anchors)
-        if not missing:
-            return
-        for first in range(self._easy(), max(missing) + 1):
-            wave = self._wave(first)
-            if wave[0] != first:
-                continue
-            later = any(k > wave[-1] for k in missing)
-            todo = [k for k in wave if (later or k in missing) and k not in self._anchors]
-            self._solve_anchors(todo)
-        self._solve_anchors([k for k in missing if k not in self._anchors])
-
-    def _solve_anchors(self, wave: Sequence[int]) -> None:
-        starts = [self._predict(self._known(k), k) for k in wave]
-        solved = self._correct(starts, [10.0 ** (ANCHOR_STEP * k) for k in wave])
-        self._anchors |= dict(zip(wave, solved, strict=True))
-
-    def _wave(self, k: int) -> list[int]:
-        """The anchors corrected together with `k`: the first few alone, then `WAVE` at a time."""
-        since = k - self._easy() - KNOWN
-        if since < 0:
-            return [k]
-        first = k - since % WAVE
-        return list(range(first, first + WAVE))
-
-    def _known(self, k: int) -> list[int]:
-        """The anchors that `k` is predicted from; none below the start of the path."""
-        if k < self._easy():
-            return []
-        first = self._wave(k)[0]
-        return [j for j in range(first - KNOWN, first) if j >= self._easy()]
+        for k in range(self._easy(), max(missing, default=self._easy() - 1) + 1):
+            if k not in self._anchors:
+                start = self._predict([j for j in range(k - KNOWN, k) if j >= self._easy()], k)
+                (self._anchors[k],), self._pairs = self._correct([start], [10.0 ** (ANCHOR_STEP * k)], self._pairs)
+        for k in missing - set(self._anchors):  # below the start of the path
+            (self._anchors[k],), _ = self._correct([self._predict([], k)], [10.0 ** (ANCHOR_STEP * k)], [])
 
     def _predict(self, known: Sequence[int], place: float) -> Array:
         """The polynomial in log C through the solutions at `known` anchors, at `place`; zero where none is known."""
@@ -118,17 +95,18 @@ class Path:
             self._start = int(np.floor(np.log10(0.03 / max(curvature, 1e-30)) / ANCHOR_STEP))
         return self._start
 
-    def _correct(self, starts: Sequence[Array], penalties: Sequence[float]) -> list[Solution]:
-        if not starts:
-            return []
+    def _correct(self, starts: Sequence[Array], penalties: Sequence[float], pairs: Pairs
+                 ) -> tuple[list[Solution], Pairs]:  # fmt: skip
+        """The solutions near `starts`, and what was learned of the loss; `pairs` of it are for a single penalty."""
         groups, inside = self.problem.shape
         start = np.stack(starts, axis=1).reshape(len(starts[0]), len(starts) * groups, inside)
         lam = np.repeat(1.0 / np.asarray(penalties), groups)
         owner = np.tile(np.arange(groups), len(starts))
-        at, distance, work = minimise(self.problem, start, lam, owner, tolerance=self.tolerance, most=MOST)
+        at, distance, pairs, work = minimise(self.problem, start, lam, owner, tolerance=self.tolerance, most=MOST,
+                                             pairs=pairs)  # fmt: skip
         self.evaluations += work
         if self.problem.loss == "softmax":  # adding the same to all classes changes no probability and costs penalty
             at -= at.mean(axis=2, keepdims=True)
         at = at.reshape(len(at), len(starts), self.problem.columns)
         worst = distance.reshape(len(starts), groups).max(axis=1)
-        return [Solution(at=at[:, i].copy(), distance=float(worst[i])) for i in range(len(starts))]
+        return [Solution(at=at[:, i].copy(), distance=float(worst[i])) for i in range(len(starts))], pairs

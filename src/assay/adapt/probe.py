@@ -31,7 +31,7 @@ from assay.adapt.logistic import Problem
 from assay.adapt.parameters import Parameter, defaults_of
 from assay.adapt.path import TOLERANCE, Path, Solution
 from assay.adapt.ridge import Factor, fit_ridge
-from assay.adapt.rotation import own_basis, rotate, shared_basis
+from assay.adapt.rotation import Basis, own_basis, rotate, shared_basis
 from assay.contracts import Adapted, AdaptJob
 from assay.errors import UsageError
 
@@ -89,14 +89,13 @@ class Bases:
     """The basis that jobs share, made when the first one needs it: one for each array of features and scaling."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, str], NDArray[np.float32]] = {}
+        self._kept: dict[tuple[int, str], Basis] = {}
 
-    def of(self, x: NDArray[np.float32], scaling: Any) -> NDArray[np.float32]:
-        """(d, d) for the features `x`; neither targets nor the division of the rows matter to it."""
+    def of(self, x: NDArray[np.float32], scaling: Any) -> Basis:
+        """The basis of the features `x`."""
         key = (id(x), scaling)
         if key not in self._kept:
-            sample = np.linspace(0, len(x) - 1, min(len(x), 8192)).astype(np.int64)
-            self._kept[key] = shared_basis(x, measure_scale(x, sample, _centred(scaling)))
+            self._kept[key] = shared_basis(x, _centred(scaling))
         return self._kept[key]
 
 
@@ -108,7 +107,7 @@ class Group:
     x: NDArray[np.float32]
     rows: Rows
     params: Mapping[str, Any]
-    basis: NDArray[np.float32] | None
+    basis: Basis | None
     """The shared basis; None where the rows are few and have their own."""
     members: list[int]
 

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.adapt.linear import Scale, blocks
+from assay.adapt.linear import Scale, Scaling, blocks, measure_scale
 
 SAMPLE_ROWS = 8192
 """Rows that the shared basis is measured on at most; it only has to be near."""
+KEPT_BYTES = 400_000_000
+"""Features up to this size are turned into the basis once, larger ones anew for each division of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +34,48 @@ class Rotated:
     """(r,) sums of squares of the first columns of z."""
 
 
-def shared_basis(x: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
-    """(d, d) eigenvectors of XᵀX over all rows, or an even sample of them; targets are not looked at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """A basis that all divisions of some features share; neither targets nor the division of the rows matter to it."""
+
+    vectors: NDArray[np.float32]
+    """(d, d) eigenvectors of XᵀX over all rows, or an even sample of them."""
+    mean: NDArray[np.float64]
+    """(d,) of the sample."""
+    turned: NDArray[np.float32] | None
+    """(n, d) features about the mean in the basis, where a scaling by one number is all that is left to do."""
+
+
+def shared_basis(x: NDArray[np.float32], scaling: Scaling) -> Basis:
+    """The basis of the features `x` (n, d) under a scaling."""
     rows = np.linspace(0, len(x) - 1, min(len(x), SAMPLE_ROWS)).astype(np.int64)
+    scale = measure_scale(x, rows, scaling)
     gram = np.zeros((x.shape[1], x.shape[1]), np.float32)
     for part in blocks(len(rows)):
         z = scale.single(x[rows[part]])
         gram += z.T @ z
-    return np.linalg.eigh(gram)[1]
+    vectors, turned = np.linalg.eigh(gram)[1], None
+    if scaling != "standard" and x.nbytes <= KEPT_BYTES:
+        turned, mean = np.empty(x.shape, np.float32), scale.mean.astype(np.float32)
+        for part in blocks(len(x)):
+            turned[part] = (x[part] - mean) @ vectors
+    return Basis(vectors=vectors, mean=scale.mean, turned=turned)
 
 
-def rotate(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale, basis: NDArray[np.float32]) -> Rotated:
+def rotate(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale, basis: Basis) -> Rotated:
     """The scaled features of `rows` in `basis`."""
-    z = np.ones((len(rows), basis.shape[1] + 1), np.float32)
-    energy = np.zeros(basis.shape[1])
+    z = np.ones((len(rows), x.shape[1] + 1), np.float32)
+    energy = np.zeros(x.shape[1])
+    shift = (scale.mean - basis.mean) @ basis.vectors
     for part in blocks(len(rows)):
-        z[part, :-1] = turned = scale.single(x[rows[part]]) @ basis
+        if basis.turned is None:
+            turned = scale.single(x[rows[part]]) @ basis.vectors
+        else:
+            turned = basis.turned[rows[part]] - shift.astype(np.float32)
+            turned *= np.float32(1.0 / scale.deviation[0])
+        z[part, :-1] = turned
         energy += np.einsum("ij,ij->j", turned, turned)
-    return Rotated(z=z, basis=basis, energy=energy)
+    return Rotated(z=z, basis=basis.vectors, energy=energy)
 
 
 def own_basis(x: NDArray[np.float32], rows: NDArray[np.int_], scale: Scale) -> Rotated:

@@ -21,7 +21,7 @@ def _data(rng, n=240, d=12, c=4):
 def _problem(x, y, *, own=False, columns=None, loss="softmax", target=None, weight=None):
     rows = np.arange(len(x))
     scale = measure_scale(x, rows, "center")
-    rotated = own_basis(x, rows, scale) if own else rotate(x, rows, scale, shared_basis(x, scale))
+    rotated = own_basis(x, rows, scale) if own else rotate(x, rows, scale, shared_basis(x, "center"))
     problem = Problem(z=np.ascontiguousarray(rotated.z, np.float32), energy=rotated.energy, loss=loss, weight=weight,
                       target=y if target is None else target, columns=columns or int(y.max()) + 1)  # fmt: skip
     return problem, rotated.basis
