@@ -22,7 +22,7 @@ ANCHOR_STEP = 0.5
 """Decades between anchors."""
 KNOWN = 3
 """Anchors that a prediction rests on; more of them would carry their errors too far."""
-TOLERANCE = 0.001
+TOLERANCE = 0.0015
 """Relative change of the outputs that a further step may still make."""
 MOST = 400
 """Evaluations allowed for one penalty."""
