@@ -143,7 +143,8 @@ def _log(
                          for values in (part.target, part.labels()))  # fmt: skip
         assert part.times is not None
         mark = np.where(part.times <= last, name, "stream")
-        frame = pd.DataFrame({"id": part.ids, "time": part.times, "target": target, "said": label, "part": mark})
+        when = pd.Series(part.times).dt.tz_localize("UTC")
+        frame = pd.DataFrame({"id": part.ids, "time": when, "target": target, "said": label, "part": mark})
         if part.score is not None and len(names):
             frame[[f"p{code}" for code in range(len(names))]] = part.score
         frames.append(frame)

@@ -155,7 +155,11 @@ def _components(x: Floats, learn: NDArray[np.int_]) -> Floats:
 
 
 def _clusters(x: Floats, learn: NDArray[np.int_], rng: np.random.Generator) -> tuple[Floats, NDArray[np.int_]]:
-    """Soft memberships (all but one) and the nearest of up to twelve clusters, by k-means on half the learning rows."""
+    """Soft memberships (all but one) and the nearest of up to twelve clusters, by k-means on half the learning rows.
+
+    A membership is the chance of the cluster if clusters were equal round normals: odds between mixtures of them are
+    linear in it, or nearly so, and the odds model then misses little of a change in their shares.
+    """
     from sklearn.cluster import KMeans
 
     sample = learn[: max(len(learn) // 2, min(len(learn), 2000))]
@@ -167,6 +171,6 @@ def _clusters(x: Floats, learn: NDArray[np.int_], rng: np.random.Generator) -> t
     centres = KMeans(count, n_init=start, random_state=seed).fit(x[sample]).cluster_centers_
     distance = (x**2).sum(axis=1)[:, None] - 2 * x @ centres.T + (centres**2).sum(axis=1)
     nearest = distance.argmin(axis=1)
-    width = max(float(np.median(distance[sample].min(axis=1))), 1e-9)
-    soft = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * width))
+    variance = max(float(np.median(distance[sample].min(axis=1))) / x.shape[1], 1e-9)
+    soft = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * variance))
     return (soft / soft.sum(axis=1, keepdims=True))[:, 1:], nearest
