@@ -171,7 +171,7 @@ class Bench:
                  rng: np.random.Generator) -> None:  # fmt: skip
         assert contender.model is not None
         targets = np.asarray(self.sample.dataset.targets)[at]
-        head = _head(contender.model, self.sample.dataset, at)
+        head = source_head(contender.model, self.sample.dataset, at) if contender.model.info.labels else None
         found = battery(data, targets, source_probabilities=head, scores=scores, rng=rng)
         contender.battery = {name: e.value if e.value is not None else e.reason or "" for name, e in found.items()}
         if found.get("ncti") is not None and found["ncti"].known:
@@ -237,10 +237,8 @@ def _baseline(name: str, dataset: Dataset, at: NDArray[np.int_], label: NDArray[
                      runs=[Run(predictions=Predictions(ids=dataset.ids[at], target=kept, label=label))])  # fmt: skip
 
 
-def _head(model: Model, dataset: Dataset, at: NDArray[np.int_], size: int = 32) -> NDArray[np.float64] | None:
-    """(n, z) probabilities of the model's own head, or None where it has none."""
-    if not model.info.labels:
-        return None
+def source_head(model: Model, dataset: Dataset, at: NDArray[np.int_], size: int = 32) -> NDArray[np.float64] | None:
+    """(n, z) probabilities of the model's own head on some rows, or None where it has none."""
     parts: list[NDArray[np.float64]] = []
     for start in range(0, len(at), size):
         found = model.source_probabilities(model.collate(dataset.load(at[start : start + size])))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from assay.assess.reusability import reusability
 from assay.assess.reusability.records import Similarity
 from assay.assess.reusability.similarity import SimilarityStudy, with_similarity
-from assay.contracts import Model
 from assay.dataset import Dataset
 from assay.errors import UnknownNameError
 from assay.finding import Assessment
 from assay.ledger import RunFolder
 from assay.ledger.reuse import reuse_candidates
 from assay.ledger.views import data_labels, shown_models
-from assay.run.similarity import HEAD, SimilarityPlan, measure_similarity
+from assay.run.similarity import HEAD, SimilarityPlan, loader, measure_similarity
 
 Pairs = Mapping[tuple[str, str], Sequence[Similarity]]
 
@@ -65,7 +64,7 @@ def run_similarity(
 
     here = {label: data for uri, label in targets.items() if (data := reload_data(uri)) is not None}
     loaders = {
-        info["label"]: _loader(uri)
+        info["label"]: loader(uri, offline=True)
         for uri, info in shown_models(folder).items()
         if info.get("role") == "model" and not info.get("error")
     }
@@ -105,15 +104,6 @@ def _by_candidate(study: SimilarityStudy) -> Pairs:
                            extractor=item.extractor)
             )  # fmt: skip
     return found
-
-
-def _loader(uri: str) -> Callable[[], Model]:
-    def load() -> Model:
-        from assay.sources.models import load_model
-
-        return load_model(uri, offline=True)
-
-    return load
 
 
 def _silent(words: str) -> None:

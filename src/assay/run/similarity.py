@@ -23,6 +23,7 @@ from assay.errors import AssayError, UsageError
 from assay.features.stored import Store
 from assay.finding import Assessment
 from assay.rng import stream
+from assay.run.contenders import source_head
 from assay.similarity import (
     Comparison,
     Effort,
@@ -70,7 +71,7 @@ def measure_similarity(plan: SimilarityPlan, store: Store, *, say: Callable[[str
     if len(plan.targets) + len(plan.sources) + len(plan.statistics) < 2 and len(plan.models) < 2:
         raise UsageError("there is nothing to compare: give a source, a second data set, or a second model")
     found, notes, seen = list[Comparison](), list[str](), dict[str, dict[str, NDArray[Any]]]()
-    texts: Model | None = None
+    texts: tuple[str, Model] | None = None
     for label, load in plan.models.items():
         try:
             model = load()
@@ -80,7 +81,7 @@ def measure_similarity(plan: SimilarityPlan, store: Store, *, say: Callable[[str
         except (AssayError, ImportError, RuntimeError, ValueError, OSError) as error:
             notes.append(f"{label} is left out of the similarity: {type(error).__name__}: {error}")
             continue
-        texts = texts or (model if model.info.modality == "text" else None)
+        texts = texts or ((label, model) if model.info.modality == "text" else None)
         for data, x in features.items():
             if data in plan.targets:
                 seen.setdefault(data, {})[label] = x
@@ -116,7 +117,7 @@ def plan_of(
     from assay.sources.data import load_data
 
     return SimilarityPlan(
-        models={label: _load(uri) for uri, label in _labelled(models).items()},
+        models={label: loader(uri) for uri, label in _labelled(models).items()},
         targets={label: load_data(uri) for uri, label in _labelled(data).items()},
         sources={label: load_data(uri) for uri, label in _labelled(sources).items()},
         statistics=[read_statistics(path) for path in statistics], rows=rows, level=level, rng_seed=rng_seed,
@@ -144,11 +145,13 @@ def _labelled(uris: Sequence[str]) -> dict[str, str]:
     return {uri: name if names.count(name) == 1 else uri for uri, name in short.items()}
 
 
-def _load(uri: str) -> Callable[[], Model]:
+def loader(uri: str, *, offline: bool | None = None) -> Callable[[], Model]:
+    """What loads a model when it is its turn."""
+
     def load() -> Model:
         from assay.sources.models import load_model
 
-        return load_model(uri)
+        return load_model(uri, offline=offline)
 
     return load
 
@@ -201,7 +204,8 @@ def _between_data(
                     rng=stream(plan.rng_seed, "statistics", label, kept.data, name), effort=plan.effort,
                 )  # fmt: skip
     for name in targets:
-        labels, head = sets[name].labels, _head(model, every[name], plan)
+        labels, rows = sets[name].labels, _rows(every[name], plan.rows, plan.rng_seed)
+        head = None if labels is None else source_head(model, every[name], rows)
         if labels is not None and head is not None and len(np.unique(labels)) > 1:
             yield from compare_head(
                 head, labels, source=f"{HEAD}{label}", target=name, extractor=label, level=plan.level,
@@ -218,20 +222,20 @@ def _between_models(plan: SimilarityPlan, seen: Mapping[str, Mapping[str, NDArra
             )  # fmt: skip
 
 
-def _names(plan: SimilarityPlan, texts: Model | None) -> Iterator[Comparison]:
+def _names(plan: SimilarityPlan, texts: tuple[str, Model] | None) -> Iterator[Comparison]:
     """Distances of the class names, by a text model of the study where there is one."""
     every = {**plan.sources, **plan.targets}
     named = {label: data.task.classes for label, data in every.items() if len(data.task.classes) > 1}
     if len(named) < 2:
         return
     words = [name for classes in named.values() for name in classes]
-    vectors = name_vectors(words) if texts is None else texts.encode(texts.collate(words))
+    vectors = name_vectors(words) if texts is None else texts[1].encode(texts[1].collate(words))
     parts = dict(zip(named, np.split(vectors, np.cumsum([len(c) for c in named.values()])[:-1]), strict=True))
     for first, second in combinations(named, 2):
         if second in plan.targets or first in plan.targets:
             yield compare_names(
                 parts[first], parts[second], source=first, target=second,
-                extractor=LETTERS if texts is None else texts.ref.uri,
+                extractor=LETTERS if texts is None else texts[0],
                 rng=stream(plan.rng_seed, "names", first, second), effort=plan.effort,
             )  # fmt: skip
 
@@ -248,14 +252,3 @@ def _labels(dataset: Dataset, plan: SimilarityPlan) -> NDArray[Any] | None:
         return None
     codes = np.asarray(dataset.targets)[_rows(dataset, plan.rows, plan.rng_seed)]
     return np.asarray(dataset.task.classes, dtype=str)[codes]
-
-
-def _head(model: Model, dataset: Dataset, plan: SimilarityPlan, size: int = 32) -> NDArray[np.float64] | None:
-    """(n, z) probabilities of the model's own head on the drawn rows, or None where it gives none."""
-    rows, parts = _rows(dataset, plan.rows, plan.rng_seed), list[NDArray[np.float64]]()
-    for start in range(0, len(rows), size):
-        found = model.source_probabilities(model.collate(dataset.load(rows[start : start + size])))
-        if found is None:
-            return None
-        parts.append(np.asarray(found, dtype=np.float64))
-    return np.concatenate(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ MAPPED = "frechet"
 """The measure of the maps of tasks: it takes no labels, and doesn't saturate."""
 MODEL_MAPPED = "linear_cka"
 POOR_MAP = 0.2
+_NUMBER = re.compile(r"\d[\d.,]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +105,11 @@ def map_figures(study: SimilarityStudy) -> list[Figure]:
 def caveats(study: SimilarityStudy, prediction: Sequence[Row]) -> list[str]:
     """What the reader must know: what was left out, what samples forbid, whether nearness tells anything."""
     notes = list(study.notes)
-    counts: dict[str, int] = {}
     every = (*study.comparisons, *study.models)
-    for found in every:
-        for note in found.warnings:
-            counts[note] = counts.get(note, 0) + 1
-    notes += [f"{note} ({count} of {len(every)} comparisons.)" for note, count in counts.items()]
+    alike: dict[str, list[str]] = {}
+    for note in [note for found in every for note in found.warnings]:
+        alike.setdefault(_NUMBER.sub("#", note), []).append(note)
+    notes += [f"{same[0]} ({len(same)} of {len(every)} comparisons, with their numbers.)" for same in alike.values()]
     known = [row for row in prediction if row["correlation_with_gain"].known]
     if prediction and not known:
         notes.append(
