@@ -223,6 +223,16 @@ def test_a_search_says_when_it_could_have_stopped(rng):
     assert not any("were enough" in finding.claim for finding in never.findings)
 
 
+def test_a_search_in_the_order_of_its_grid_is_not_called_finished(rng):
+    """When the best model comes last, the first half is sure of itself and wrong, and that is said."""
+    frame = a_grid(rng).sort_values(["model", "lr", "epochs"])
+    found = configurability(trials_from_frame(frame, score="score"), resamples=100, tolerance=0.01)
+
+    claims = " ".join(finding.claim for finding in found.findings)
+    assert "were enough" not in claims
+    assert "run a search in random order" in claims
+
+
 def test_what_to_run_next_was_never_run_and_leads(rng):
     """With the best cell left out it is what to run next; with a complete grid there is nothing left."""
     whole = a_grid(rng)

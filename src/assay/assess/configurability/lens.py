@@ -77,7 +77,7 @@ def configurability(
         lens="configurability", question=f"What does tuning buy on {source}, which settings matter, and what is safe?",
         verdict=_verdict(whole, estimates, tables),
         findings=(*_findings(whole, advice, estimates, tables, len(units.rows)),
-                  *stopping_findings(stops, below=stop_below)),
+                  *stopping_findings(stops, below=stop_below, tolerance=near)),
         estimates=estimates, tables=tables, figures=draw(trials, units, tables),
         inputs={
             "source": source, "rows": len(trials.scores), "configurations": len(units.rows), "level": level,

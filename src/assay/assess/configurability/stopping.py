@@ -47,20 +47,28 @@ def stopping_rows(
     return [_row(early, count, n, size, advice, tolerance) for count, early in [*found, (n, advice)]]
 
 
-def stopping_findings(rows: list[Row], *, below: float) -> list[Finding]:
-    """The first part of the search after which the advice was no longer likely to change, and was right to stay."""
-    for row in rows[:-1]:
-        change: Estimate = row["p_change"]
-        if change.value is None or change.value >= below:
-            continue
-        grid = "" if row["share_of_grid"] is None else f", {row['share_of_grid']:.0%} of the grid"
-        loss = f"; by all runs its default loses {row['loss']:.3g}" if row["loss"] is not None else ""
-        return [Finding(
-            lens="configurability", verdict="yes", estimates=(change,), method="the runs replayed in their order",
-            claim=f"{row['share_of_runs']:.0%} of the runs{grid} were enough: from there the chance that the default "
-            f"changes is below {below:g}{loss}",
-        )]  # fmt: skip
-    return []
+def stopping_findings(rows: list[Row], *, below: float, tolerance: float) -> list[Finding]:
+    """Where the search could have stopped, or that its own word on that was wrong.
+
+    The chance of a change knows only levels that were tried. Runs in the order of a grid try some levels late, and a
+    part of them is sure of itself without reason; the later runs tell.
+    """
+    sure = [row for row in rows[:-1] if row["p_change"].value is not None and row["p_change"].value < below]
+    if not sure:
+        return []
+    right = [row["loss"] is not None and row["loss"] <= tolerance for row in sure]
+    first = sure[0]
+    grid = "" if first["share_of_grid"] is None else f", {first['share_of_grid']:.0%} of the grid"
+    part, chance = (
+        f"{first['share_of_runs']:.0%} of the runs{grid}",
+        f"the chance that the default changes is below {below:g}",
+    )
+    told = {"lens": "configurability", "estimates": (first["p_change"],), "method": "the runs replayed in their order"}
+    if all(right):
+        claim = f"{part} were enough: from there {chance}, and by all runs that default loses {first['loss']:.3g}"
+        return [Finding(claim=claim, verdict="yes", **told)]
+    claim = f"After {part} {chance}, yet later runs found a better one; run a search in random order before stopping it"
+    return [Finding(claim=claim, verdict="undetermined", **told)]
 
 
 def grid_size(trials: Trials, units: Units) -> int | None:
