@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from assay.assess.configurability.defaults import Advice, chance_of_change, find_advice, told
 from assay.assess.configurability.trials import Trials, Units, parameters_of
-from assay.estimate import Estimate
 from assay.finding import Finding, Row
 
 PARTS = (0.125, 0.25, 0.5, 0.75)
@@ -59,16 +58,18 @@ def stopping_findings(rows: list[Row], *, below: float, tolerance: float) -> lis
     right = [row["loss"] is not None and row["loss"] <= tolerance for row in sure]
     first = sure[0]
     grid = "" if first["share_of_grid"] is None else f", {first['share_of_grid']:.0%} of the grid"
-    part, chance = (
-        f"{first['share_of_runs']:.0%} of the runs{grid}",
-        f"the chance that the default changes is below {below:g}",
-    )
-    told = {"lens": "configurability", "estimates": (first["p_change"],), "method": "the runs replayed in their order"}
+    part = f"{first['share_of_runs']:.0%} of the runs{grid}"
+    chance = f"the chance that the default changes is below {below:g}"
     if all(right):
         claim = f"{part} were enough: from there {chance}, and by all runs that default loses {first['loss']:.3g}"
-        return [Finding(claim=claim, verdict="yes", **told)]
-    claim = f"After {part} {chance}, yet later runs found a better one; run a search in random order before stopping it"
-    return [Finding(claim=claim, verdict="undetermined", **told)]
+    else:
+        claim = (
+            f"After {part} {chance}, yet later runs found a better one; run a search in random order to stop it early"
+        )
+    return [Finding(
+        lens="configurability", claim=claim, verdict="yes" if all(right) else "undetermined",
+        estimates=(first["p_change"],), method="the runs replayed in their order",
+    )]  # fmt: skip
 
 
 def grid_size(trials: Trials, units: Units) -> int | None:
