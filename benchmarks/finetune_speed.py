@@ -6,7 +6,7 @@ turns epoch by epoch. The plain loop holds its images as one tensor and takes th
 them, for free; what the recipe's settings cost to choose is counted. CPU seconds of all threads stand beside wall-clock
 seconds, since other work on the machine moves the latter.
 
-    python benchmarks/finetune_speed.py [--size 96] [--size 224]
+    [ASSAY_QUICK=1] python benchmarks/finetune_speed.py [--size 96] [--size 224]
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from typing import Any
 import numpy as np
 
 LIMIT = 1.25
-LR, HEAD_LR, WEIGHT_DECAY, TEST = 1e-4, 1e-3, 0.01, 500
-PLANS = {96: (32, 320, 6), 224: (8, 96, 5)}
-"""Pixels → items a batch, rows to learn from, epochs; each at least 60 steps."""
-VALID = 64
+LR, HEAD_LR, WEIGHT_DECAY = 1e-4, 1e-3, 0.01
+QUICK = bool(os.environ.get("ASSAY_QUICK"))
+PLANS = {96: (32, 128, 3), 224: (8, 32, 3)} if QUICK else {96: (32, 320, 6), 224: (8, 96, 5)}
+"""Pixels → items a batch, rows to learn from, epochs: at least 60 steps, so that settings are measured; with ASSAY_QUICK
+set a dozen, which run with the settings that an unmeasured training has."""
+VALID, TEST = (16, 50) if QUICK else (64, 500)
 
 
 def a_job(size: int, epochs: int) -> Any:
@@ -58,7 +60,7 @@ def a_job(size: int, epochs: int) -> Any:
                     test=np.sort(test), model=model, dataset=data, device="cpu")  # fmt: skip
 
 
-def ours(size: int) -> dict[str, Any]:
+def ours(job: Any) -> dict[str, Any]:
     """The recipe."""
     from assay.adapt.network import watch
     from assay.adapt.network.finetune import FINETUNE
@@ -67,7 +69,7 @@ def ours(size: int) -> dict[str, Any]:
         """Waits for its turn before each epoch."""
 
         def start(self) -> None:
-            _my_turn()
+            my_turn()
             super().start()
 
         def stop(self) -> dict[str, float]:
@@ -78,11 +80,11 @@ def ours(size: int) -> dict[str, Any]:
     from assay.adapt.network import tuning
 
     tuning.Watch = InTurns
-    (result,) = FINETUNE.run([job := a_job(size, PLANS[size][2])])
+    (result,) = FINETUNE.run([job])
     assert result.error is None, result.error
     right = result.parts["test"].label == job.targets[job.test]
     return {"history": [dict(epoch) for epoch in result.history], "right": right.tolist(),
-            "settings": result.chosen["settings"]}  # fmt: skip
+            "chosen": dict(result.chosen)}  # fmt: skip
 
 
 def plain(size: int) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def plain(size: int) -> dict[str, Any]:
     optimizer, generator = _adamw(net), stream(0, "order of rows", 0)
     history, best, kept = [], -1.0, start
     for _ in range(epochs):
-        _my_turn()
+        my_turn()
         began, began_cpu = time.perf_counter(), time.process_time()
         net.train()
         order = generator.permutation(job.train)
@@ -142,7 +144,7 @@ def plain(size: int) -> dict[str, Any]:
     return {"history": history, "right": right(x_test, job.test).tolist(), "settings": {"threads": threads}}
 
 
-def _my_turn() -> None:
+def my_turn() -> None:
     sys.stdin.readline()
 
 
@@ -172,16 +174,16 @@ def _better_threads(step: Any) -> int:
     return best
 
 
-def in_turns(size: int) -> dict[str, dict[str, Any]]:
-    """Both sides, an epoch at a time."""
+def in_turns(script: str, size: int, epochs: int) -> dict[str, dict[str, Any]]:
+    """Both sides of a benchmark, an epoch at a time."""
     sides = {
         side: subprocess.Popen(
-            [sys.executable, __file__, "--side", side, "--size", str(size)], stdin=subprocess.PIPE, text=True,
+            [sys.executable, script, "--side", side, "--size", str(size)], stdin=subprocess.PIPE, text=True,
             stdout=subprocess.PIPE, env={**os.environ, "PYTHONWARNINGS": "ignore"},
         )
         for side in ("plain", "ours")
     }  # fmt: skip
-    for k in range(PLANS[size][2]):
+    for k in range(epochs):
         for side in ("plain", "ours") if k % 2 == 0 else ("ours", "plain"):
             _tell(sides[side])
             assert _line(sides[side]).strip() == "done"
@@ -199,10 +201,10 @@ def _line(process: Any) -> str:
 
 def compare(size: int) -> bool:
     """Both sides in turns; prints what they took and whether the claims hold."""
-    found = in_turns(size)
+    found = in_turns(__file__, size, PLANS[size][2])
     seconds, cpu = ({side: np.array([epoch[name] for epoch in f["history"]]) for side, f in found.items()}
                     for name in ("seconds", "cpu_seconds"))  # fmt: skip
-    steps, settings = sum(epoch["steps"] for epoch in found["ours"]["history"]), found["ours"]["settings"]
+    steps, settings = sum(epoch["steps"] for epoch in found["ours"]["history"]), found["ours"]["chosen"]["settings"]
     mine, theirs = (np.array(found[side]["right"]) for side in ("ours", "plain"))
     off = abs(float(mine.mean() - theirs.mean()))
     noise = 1.96 * float(np.std(mine.astype(float) - theirs)) / np.sqrt(len(mine)) + 1.0 / len(mine)
@@ -229,7 +231,9 @@ def main() -> None:
     args = parser.parse_args()
     sizes = args.size or sorted(PLANS)
     if args.side:
-        print(json.dumps({"plain": plain, "ours": ours}[args.side](sizes[0])), flush=True)
+        size = sizes[0]
+        found = plain(size) if args.side == "plain" else ours(a_job(size, PLANS[size][2]))
+        print(json.dumps(found), flush=True)
         return
     verdicts = [compare(size) for size in sizes]
     sys.exit(0 if all(verdicts) else 1)

@@ -45,6 +45,7 @@ ADAPTERS: Registry[Adapter] = Registry(
     "recipe",
     {
         "centroid": "assay.adapt.centroid:CENTROID",
+        "compress": "assay.adapt.network.compress:COMPRESS",
         "finetune": "assay.adapt.network.finetune:FINETUNE",
         "head": "assay.adapt.head:HEAD",
         "knn": "assay.adapt.knn:KNN",
@@ -53,7 +54,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "probe": "assay.adapt.probe:PROBE",
         "ridge": "assay.adapt.ridge:RIDGE",
     },
-    extras={"finetune": "torch", "head": "torch", "lora": "peft"},
+    extras={"compress": "torch", "finetune": "torch", "head": "torch", "lora": "peft"},
 )
 
 ENGINES: Registry[Any] = Registry(

@@ -120,7 +120,7 @@ class RecipeSpec(BaseModel):
     """A way to adapt, with its parameters; `grid` and `space` are expanded into all combinations, or searched."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    method: str = Field(description="probe, head, knn, centroid, ridge, finetune, majority.")
+    method: str = Field(description="probe, head, knn, centroid, ridge, finetune, lora, compress, majority.")
     grid: dict[str, list[Any]] = Field(
         default_factory=dict[str, list[Any]], description="Parameter → values, at least one."
     )

@@ -45,6 +45,14 @@ class TestHead(AdapterSuite):
         return ADAPTERS["head"]
 
 
+class TestCompress(AdapterSuite):
+    params = {"way": "prune", "amount": 0.1, "batch_size": 16}
+    learns = False  # the tiny network is random, and a linear head on what it gives need not find the target
+
+    def make(self):
+        return ADAPTERS["compress"]
+
+
 class TestFinetune(AdapterSuite):
     params = {"head_epochs": 1, "epochs": 30, "batch_size": 16, "head_lr": 0.05, "lr": 0.01, "patience": 0,
               "schedule": "constant", "unfreeze": "last", "threads": 1}  # fmt: skip

@@ -53,20 +53,21 @@ class OpenVinoEngine:
             raise MissingExtraError("openvino", "the engine 'openvino'")
         if reason := self.refuses(model, precision=precision, device=device):
             raise UsageError(reason)
-        openvino, torch = _import_openvino(), importlib.import_module("torch")
-        network = _convert(openvino, model, example)
-        threads = int(torch.get_num_threads())
-        compiled = openvino.Core().compile_model(
-            network,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": HINT[precision],
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_NUM_THREADS": threads,
-                "ENABLE_CPU_PINNING": False,  # threads that decode items share the cores
-            },
-        )
-        return OpenVinoRun(compiled, tuple(example), threads)
+        return compiled(converted(model, example), tuple(example), precision=precision)
+
+
+def compiled(graph: Any, names: tuple[str, ...], *, precision: str) -> OpenVinoRun:
+    """A graph ready to run on this machine's CPU, with the threads that torch has."""
+    import torch
+
+    threads = int(torch.get_num_threads())
+    settings = {
+        "INFERENCE_PRECISION_HINT": HINT[precision],
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # threads that decode items share the cores
+    }
+    return OpenVinoRun(_import_openvino().Core().compile_model(graph, "CPU", settings), names, threads)
 
 
 class OpenVinoRun:
@@ -95,10 +96,11 @@ class OpenVinoRun:
             self._free.put(request)
 
 
-def _convert(openvino: Any, model: Model, example: Batch) -> Any:
+def converted(model: Model, example: Batch) -> Any:
     """The network as OpenVINO's graph: any number of items, and of tokens or samples where items have a length."""
     import torch
 
+    openvino = _import_openvino()
     assert model.network is not None
     given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in example.items()}
     with warnings.catch_warnings(), torch.no_grad():
