@@ -112,7 +112,7 @@ def thin(model: Model, calibration: Sequence[Batch], amount: float) -> Smaller:
     if importlib.util.find_spec("torch_pruning") is None:
         raise MissingExtraError("compress", "thin")
     small = copy.deepcopy(_network(model))
-    example = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in calibration[0].items()}
+    example: Any = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in calibration[0].items()}
     parameters = [p for p in small.parameters() if p.is_floating_point()]
     for parameter in parameters:
         parameter.requires_grad_(True)
