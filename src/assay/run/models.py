@@ -67,7 +67,7 @@ def resolve_models(models: list[StudyModel], ledger: Ledger) -> None:
 
     Raises:
         UsageError: for a name that no source knows; nothing has run by then.
-        AssayError: the first model's error, where no model at all can be loaded; nothing has run by then.
+        AssayError: the first model's error, where none but untrained twins can be loaded; nothing has run by then.
     """
     pins = ledger.get("model")
     for model in models:
@@ -88,8 +88,9 @@ def resolve_models(models: list[StudyModel], ledger: Ledger) -> None:
                 model.unload()
         model.ref, model.info = replace(model.ref, revision=loaded.ref.revision), asdict(loaded.info)
         ledger.put("model", pin_key, {"revision": model.ref.revision, "info": model.info, "stamp": stamp})
-    errors = [model.error for model in models if model.error is not None]
-    if errors and len(errors) == len(models):
+    asked = [model for model in models if not model.ref.untrained] or models
+    errors = [model.error for model in asked if model.error is not None]
+    if errors and len(errors) == len(asked):
         raise errors[0]
 
 

@@ -1,16 +1,13 @@
 """How near two tasks, or two models' views of the same items, are. Every distance is 0 for the same, more is farther.
 
-    compare_sets            two sets under one extractor: every distance with interval, floor, p-value and warnings
-        frechet_distance, mmd, kid, proxy_a_distance     from features
-        otdd, task2vec, task2vec_distance                from features and labels
-    compare_models          two models on the same items: the same, by
-        linear_cka, rbf_cka, rsa, procrustes_distance
-    compare_head            how much of the target's classes the source's own head leaves unexplained
-        leep_similarity, nce_similarity
-    compare_names           how far the names of the classes are from each other
-        label_space_distance, name_vectors
-    compare_moments         a source of which only `Moments` are kept
-    lay_out                 a map of tasks or models from a matrix of distances
+- `compare_sets`: two sets under one extractor, every distance with interval, floor, p-value and warnings; from features
+  `frechet_distance`, `mmd`, `kid`, `proxy_a_distance`, from features and labels `otdd`, `task2vec_distance`
+- `compare_models`: two models on the same items, the same by `linear_cka`, `rbf_cka`, `rsa`, `procrustes_distance`
+- `compare_head`: how much of the target's classes the source's own head leaves unexplained (`leep_similarity`,
+  `nce_similarity`)
+- `compare_names`: how far the names of the classes are from each other (`label_space_distance`, `name_vectors`)
+- `compare_moments`: a source of which only `Moments` are kept
+- `lay_out`: a map of tasks or models from a matrix of distances
 
 `set_distances` and `model_distances` give the plain numbers alone. Everything takes arrays; nothing reads a disk.
 """

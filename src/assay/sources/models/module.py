@@ -129,7 +129,7 @@ def own_callable(path: str) -> Callable[..., Any]:
     """
     place, colon, name = path.rpartition(":")
     if not colon or not place or not name:
-        raise UsageError(f"what is one's own is written py:package.module:name; got 'py:{path}'")
+        raise UsageError(f"own code is named py:FILE.py:NAME or as in py:package.module:factory; got 'py:{path}'")
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     factory = getattr(module, name, None)
     if not callable(factory):
