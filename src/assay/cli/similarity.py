@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit, note
+from assay.cli.rank import Store
 
 Models = Annotated[list[str], typer.Option("--model", metavar="MODEL", help="A model that makes features. Repeatable.")]
 Data = Annotated[list[str], typer.Option("--data", metavar="DATA", help="A data set; every two are compared.")]
@@ -24,7 +25,6 @@ Save = Annotated[
     typer.Option("--save-statistics", metavar="FOLDER", help="Write mean, covariance and count of each set."),
 ]
 Rows = Annotated[int, typer.Option("--rows", min=20, help="The most rows of a data set.")]
-Store = Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="Keep features here for later.")]
 
 
 def command(
