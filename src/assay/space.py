@@ -15,11 +15,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from assay.errors import UsageError
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a study file that takes no unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Axis(_Strict):
+class Axis(Strict):
     """One parameter's values."""
 
     choices: list[Any] | None = Field(default=None, min_length=1, description="Its values.")
@@ -82,7 +84,7 @@ class Named(BaseModel):
         return dict(self.model_extra or {})
 
 
-class RepeatSpec(_Strict):
+class RepeatSpec(Strict):
     """How often a configuration is repeated: the best are told apart up to a tolerance, and no more."""
 
     least: int = Field(default=2, ge=2, description="Repeats of every configuration.")
@@ -91,7 +93,7 @@ class RepeatSpec(_Strict):
     level: float = Field(default=0.95, gt=0.5, lt=1, description="How surely it is to be seen.")
 
 
-class SearchSpec(_Strict):
+class SearchSpec(Strict):
     """How a study goes through the configurations of its recipes."""
 
     sampler: Annotated[Named, BeforeValidator(_named)] = Field(

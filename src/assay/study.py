@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay.config import DataSpec, load_study
+from assay.config.reading import load_study
+from assay.config.specification import DataSpec
 from assay.contracts import Model
 from assay.dataset import Dataset
 from assay.errors import AssayError, UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.config import load_study
+from assay.config.reading import load_study
 
 ROOT = Path(__file__).parents[2]
 

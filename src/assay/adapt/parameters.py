@@ -122,6 +122,14 @@ def resolve(method: str, params: Mapping[str, Any] | None = None) -> Recipe:
     return Recipe(method=method, params=filled)
 
 
+def whole_numbers(method: str) -> list[str]:
+    """The parameters of a recipe that are counts."""
+    from assay.builtin import ADAPTERS
+
+    table: Mapping[str, Parameter] = getattr(ADAPTERS[method], "parameters", {})
+    return [name for name, parameter in table.items() if parameter.kind == "integer"]
+
+
 def defaults_of(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """Every parameter with its default, read as a user's value would be."""
     return {name: parameter.read(parameter.default) for name, parameter in parameters.items()}

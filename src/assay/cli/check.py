@@ -20,7 +20,7 @@ def command(
     from assay.ledger import is_run, open_run
 
     if schema:
-        from assay.config import study_schema
+        from assay.config.reading import study_schema
 
         print_document(study_schema())
         return 0
@@ -30,7 +30,7 @@ def command(
         rows = verify_run(open_run(path))
         print_rows("files", rows, schema="check", json=json)
         return 0 if all(row["state"] == "ok" for row in rows) else 5
-    from assay.config import load_study
+    from assay.config.reading import load_study
 
     spec = load_study(path)
     counts = {"models": len(spec.models), "data": len(spec.data), "recipes": len(spec.recipes)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.config import StudySpec
+from assay.config.specification import StudySpec
 from assay.dataset import Dataset
 from assay.errors import AssayError
 from assay.finding import Assessment

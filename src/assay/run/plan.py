@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from assay.adapt.parameters import resolve
-from assay.config import DataSpec, SplitSpec, StudySpec, expand_grid
+from assay.config.specification import DataSpec, SplitSpec, StudySpec
 from assay.dataset import Dataset, Task
 from assay.errors import UsageError
 from assay.sources.data.forward import Forward, usual_origin
@@ -86,7 +86,7 @@ def expand(study: StudySpec, parts: Sequence[TaskPart], contenders: Sequence[Con
     planned: list[PlannedTrial] = []
     for part in parts:
         recipes = [resolve(recipe.method, params) for recipe in study.recipes
-                   for params in expand_grid(recipe, searched=study.search is not None)]  # fmt: skip
+                   for params in recipe.expand(searched=study.search is not None)]  # fmt: skip
         frozen = [recipe for recipe in recipes if needs_features(recipe)]
         yardstick = frozen or [resolve("ridge" if part.dataset.task.kind == "regression" else "probe", {})]
         chosen: dict[Role, list[Recipe]] = {

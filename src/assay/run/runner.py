@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from assay.builtin import ADAPTERS
-from assay.config import StudySpec
+from assay.config.specification import StudySpec
 from assay.contracts import Adapted, AdaptJob
 from assay.errors import AssayError, StoreError, UsageError
 from assay.ledger import RunFolder

@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 from assay import Study
-from assay.config import load_study
+from assay.config.reading import load_study
 from assay.errors import SpecError, UnknownNameError, UsageError
 from assay.ledger.readers.searches import read_optuna
 from assay.ledger.searches import trials_of_run

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.adapt.parameters import resolve
-from assay.config import RecipeSpec, space_of, whole_numbers
+from assay.adapt.parameters import resolve, whole_numbers
+from assay.config.specification import RecipeSpec
 from assay.errors import UsageError
 from assay.run.models import StudyModel
 from assay.space import Axis, complete_grid
@@ -32,7 +32,7 @@ class Configurations:
             recipe = self._pick(trial, "recipe", self._recipe_names(), self.recipes)
             chosen: dict[str, Any] = {}
             whole = whole_numbers(recipe.method)
-            for name, axis in space_of(recipe).items():
+            for name, axis in recipe.axes.items():
                 if axis.counts(chosen):
                     chosen[name] = _suggest(trial, self._prefix(recipe) + name, axis, name in whole)
         except ValueError as error:
@@ -50,7 +50,7 @@ class Configurations:
                 outer: dict[str, Any] = {"model": model} if len(self.models) > 1 else {}
                 if len(self.recipes) > 1:
                     outer["recipe"] = name
-                for chosen in complete_grid(space_of(recipe), whole_numbers(recipe.method)):
+                for chosen in complete_grid(recipe.axes, whole_numbers(recipe.method)):
                     found.append({**outer, **{self._prefix(recipe) + key: _storable(v) for key, v in chosen.items()}})
         return found
 

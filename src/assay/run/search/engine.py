@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.config import StudySpec
+from assay.config.specification import StudySpec
 from assay.errors import PrunedError, StoreError, UsageError
 from assay.ledger import RunFolder
 from assay.ledger.rows import TrialRow
