@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.adapt.directions import Directions, measure_directions
-from assay.adapt.job import Rows, as_predicted, each, features_of, predict_parts, read_rows
+from assay.adapt.job import Rows, as_predicted, features_of, predict_parts, read_rows
 from assay.adapt.linear import ABSENT, blocks
-from assay.adapt.parameters import Parameter
+from assay.adapt.one_by_one import OneByOne
 from assay.adapt.temperature import fit_temperature
 from assay.contracts import Adapted, AdaptJob
 from assay.errors import UsageError
 
 
-class Centroid:
+class Centroid(OneByOne):
     """Nearest class mean by cosine, after the training mean is taken off and rows are scaled to length one.
 
     The recipe for very few labels: it has nothing to tune but one temperature for its probabilities, which is fitted
@@ -29,13 +26,11 @@ class Centroid:
     """
 
     method = "centroid"
-    parameters: Mapping[str, Parameter] = {}
-    defaults: Mapping[str, Any] = {}
-    needs: Literal["features", "network", "targets"] = "features"
+    needs = "features"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        return _fit(job)
 
 
 def _fit(job: AdaptJob) -> Adapted:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.adapt.choice import best_setting
 from assay.adapt.directions import Directions, measure_directions
-from assay.adapt.job import each, features_of, predict_parts, read_rows, width_of
+from assay.adapt.job import features_of, predict_parts, read_rows, width_of
 from assay.adapt.linear import blocks
-from assay.adapt.parameters import Parameter, defaults_of
+from assay.adapt.one_by_one import OneByOne
+from assay.adapt.parameters import Parameter
 from assay.contracts import Adapted, AdaptJob, Predicted
 
 TIE = 1e-6
 """Weight of the neighbours' similarity beside their votes: it decides ties and nothing else."""
 
 
-class Knn:
+class Knn(OneByOne):
     """The vote of the k nearest training rows by cosine, about the training mean; k is chosen on validation rows.
 
     Probabilities are shares of votes with one vote spread evenly over all classes, so that none is zero. Regression
@@ -36,12 +36,11 @@ class Knn:
         "k": Parameter(kind="numbers", default=(1, 5, 20), low=1, high=1000,
                        about="Neighbours that vote; of several, the best on the validation rows."),
     }  # fmt: skip
-    defaults: Mapping[str, Any] = defaults_of(parameters)
-    needs: Literal["features", "network", "targets"] = "features"
+    needs = "features"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        return _fit(job, self.filled(job)["k"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +63,9 @@ class Bank:
         return near, np.take_along_axis(cosines, near, axis=1)
 
 
-def _fit(job: AdaptJob) -> Adapted:
+def _fit(job: AdaptJob, grid: Sequence[int]) -> Adapted:
     x, rows = features_of(job), read_rows(job)
-    grid = tuple(int(k) for k in job.spec.recipe.params.get("k", Knn.defaults["k"]))
+    grid = tuple(int(k) for k in grid)
     bank = make_bank(job, x, rows.fit)
     k, scores = grid[0], None
     if len(grid) > 1 and rows.valid.size:

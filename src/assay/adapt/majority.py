@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.adapt.job import each, from_probabilities, predict_parts, read_rows
-from assay.adapt.parameters import Parameter
+from assay.adapt.job import from_probabilities, predict_parts, read_rows
+from assay.adapt.one_by_one import OneByOne
 from assay.contracts import Adapted, AdaptJob, Predicted
 
 
-class Majority:
+class Majority(OneByOne):
     """Predicts the most frequent class with the class shares as probabilities, or the mean of the targets.
 
     The floor of every comparison; a model that does not beat it has learnt nothing of use.
     """
 
     method = "majority"
-    parameters: Mapping[str, Parameter] = {}
-    defaults: Mapping[str, Any] = {}
-    needs: Literal["features", "network", "targets"] = "targets"
+    needs = "targets"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        return _fit(job)
 
 
 def _fit(job: AdaptJob) -> Adapted:

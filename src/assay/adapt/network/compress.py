@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.adapt.choice import score_of
-from assay.adapt.job import each, predict_parts, read_rows
+from assay.adapt.job import predict_parts, read_rows
 from assay.adapt.network.distil import distilled
 from assay.adapt.network.smaller import WAYS, Run, seconds_an_item
-from assay.adapt.parameters import Parameter, defaults_of, resolve
+from assay.adapt.one_by_one import OneByOne
+from assay.adapt.parameters import Parameter, resolve
 from assay.adapt.probe import PROBE
 from assay.contracts import Adapted, AdaptJob, Batch, Predicted
 from assay.errors import UsageError
@@ -23,7 +24,7 @@ CALIBRATION_ROWS = 128
 """Training rows that set the ranges of quantised activations."""
 
 
-class Compress:
+class Compress(OneByOne):
     """A smaller network with a probe on its features; says what of the whole network's score it keeps, for what cost.
 
     `int8` quantises weights and activations, `half` computes in bfloat16, `depth` leaves the last blocks out, `prune`
@@ -44,16 +45,14 @@ class Compress:
         "temperature": Parameter(default=2.0, low=1.0, high=100.0, about="Softens what the head is taught."),
         "batch_size": Parameter(kind="integer", default=32, low=2, about="Items a batch."),
     }  # fmt: skip
-    defaults: Mapping[str, Any] = defaults_of(parameters)
-    needs: Literal["features", "network", "targets"] = "network"
+    needs = "network"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        return _fit(job, self.filled(job))
 
 
-def _fit(job: AdaptJob) -> Adapted:
-    params = {**Compress.defaults, **job.spec.recipe.params}
+def _fit(job: AdaptJob, params: Mapping[str, Any]) -> Adapted:
     if job.model is None or job.dataset is None or job.model.network is None:
         raise UsageError(f"recipe 'compress' makes a torch network smaller, and {job.spec.model.uri} brings none")
     if params["distil"] and job.task.kind not in ("binary", "multiclass"):

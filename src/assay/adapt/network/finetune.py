@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
-from assay.adapt.job import each
 from assay.adapt.network.options import TRAINING
 from assay.adapt.network.tuning import Opening, Tuning, tune
-from assay.adapt.parameters import Parameter, defaults_of
+from assay.adapt.one_by_one import OneByOne
+from assay.adapt.parameters import Parameter
 from assay.contracts import Adapted, AdaptJob
 from assay.sources.models.stages import stages
 
 
-class Finetune:
+class Finetune(OneByOne):
     """Head first, then the last stage, some stages or all; the same recipe for images, texts and sound.
 
     With `l2_sp` the training is pulled towards the pretrained weights: minimise the task's loss plus l2_sp · ‖θ − θ₀‖².
@@ -39,17 +39,12 @@ class Finetune:
         "replay": Parameter(kind="text", default="", about="Source data that are learned too, as a study names data."),
         "replay_weight": Parameter(default=1.0, low=0.0, about="Weight of the loss on the source data."),
     }  # fmt: skip
-    defaults: Mapping[str, Any] = defaults_of(parameters)
-    needs: Literal["features", "network", "targets"] = "network"
+    needs = "network"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
-
-
-def _fit(job: AdaptJob) -> Adapted:
-    params = {**Finetune.defaults, **job.spec.recipe.params}
-    return tune(job, params, lambda backbone: Tuning(openings=_openings(backbone, params)), recipe="finetune")
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        params = self.filled(job)
+        return tune(job, params, lambda backbone: Tuning(openings=_openings(backbone, params)), recipe="finetune")
 
 
 def _openings(backbone: nn.Module, params: Mapping[str, Any]) -> list[Opening]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
-from assay.adapt.job import each
 from assay.adapt.network.options import TRAINING
 from assay.adapt.network.tuning import Opening, Tuning, tune
-from assay.adapt.parameters import Parameter, defaults_of
+from assay.adapt.one_by_one import OneByOne
+from assay.adapt.parameters import Parameter
 from assay.contracts import Adapted, AdaptJob
 from assay.errors import MissingExtraError, UsageError
 from assay.sources.models.stages import stages, trunk
@@ -27,7 +27,7 @@ OWN: Mapping[str, Parameter] = {
 }  # fmt: skip
 
 
-class Lora:
+class Lora(OneByOne):
     """Low-rank adapters on every dense layer of the blocks, the weights themselves frozen; then they are merged.
 
     For transformers of texts, images and sound. What is kept and exported is the merged network.
@@ -38,19 +38,14 @@ class Lora:
 
     method = "lora"
     parameters: Mapping[str, Parameter] = {**TRAINING, **OWN}
-    defaults: Mapping[str, Any] = defaults_of(parameters)
-    needs: Literal["features", "network", "targets"] = "network"
+    needs = "network"
 
-    def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
-        """One result a job, in order."""
-        return each(jobs, _fit)
-
-
-def _fit(job: AdaptJob) -> Adapted:
-    if importlib.util.find_spec("peft") is None:
-        raise MissingExtraError("peft", "the recipe 'lora'")
-    params = {**Lora.defaults, **job.spec.recipe.params}
-    return tune(job, params, lambda backbone: _plan(backbone, params, job.spec.model.uri), recipe="lora")
+    def fit(self, job: AdaptJob) -> Adapted:
+        """The result of one job."""
+        if importlib.util.find_spec("peft") is None:
+            raise MissingExtraError("peft", "the recipe 'lora'")
+        params = self.filled(job)
+        return tune(job, params, lambda backbone: _plan(backbone, params, job.spec.model.uri), recipe="lora")
 
 
 def _plan(backbone: nn.Module, params: Mapping[str, Any], uri: str) -> Tuning:
