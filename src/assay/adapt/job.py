@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.contracts import Adapted, AdaptJob, Predicted
+from assay.dataset import Task
 from assay.errors import DataError, OutOfMemoryError, ShapeError, UsageError
 from assay.rng import stream
 
@@ -79,9 +80,9 @@ def features_of(job: AdaptJob) -> NDArray[np.float32]:
     return job.features
 
 
-def width_of(job: AdaptJob) -> int:
+def width_of(task: Task) -> int:
     """Columns that an output has: the number of classes, or 1 for regression."""
-    return len(job.task.classes) if job.task.is_classification else 1
+    return len(task.classes) if task.is_classification else 1
 
 
 def as_predicted(kind: str, outputs: NDArray[np.float64]) -> Predicted:

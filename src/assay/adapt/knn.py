@@ -121,7 +121,7 @@ def _values(job: AdaptJob, rows: NDArray[np.int_]) -> NDArray[np.float64]:
         return targets.astype(np.float64)[:, None]
     if job.task.kind == "multilabel":
         return targets.astype(np.float64)
-    return np.eye(width_of(job))[targets]
+    return np.eye(width_of(job.task))[targets]
 
 
 def _all_rows(cosines: NDArray[np.float32]) -> NDArray[np.int_]:

@@ -216,7 +216,7 @@ def _fitted(job: AdaptJob, group: Group, rows: NDArray[np.int_], paths: dict[byt
         rotated = own_basis(group.x, rows, scale)
     else:
         rotated = rotate(group.x, rows, scale, group.basis)
-    targets, width = np.asarray(job.targets)[rows], width_of(job)
+    targets, width = np.asarray(job.targets)[rows], width_of(job.task)
     several = job.task.kind == "multilabel"
     present, codes = (np.arange(width), targets) if several else np.unique(targets, return_inverse=True)
     sigmoid = several or len(present) == 2

@@ -95,7 +95,7 @@ class _Solver:
     """Heads for every penalty from one factorisation."""
 
     def __init__(self, job: AdaptJob, factor: Factor, rows: NDArray[np.int_]) -> None:
-        self.factor, self.width = factor, width_of(job)
+        self.factor, self.width = factor, width_of(job.task)
         targets = np.asarray(job.targets)[rows]
         self.present = np.unique(targets) if job.task.kind in ("binary", "multiclass") else np.arange(self.width)
         y = _columns(job.task.kind, targets, self.width)[:, self.present]

@@ -99,7 +99,7 @@ def _setting(job: AdaptJob, plan: HeadPlan, device: torch.device) -> Setting:
     fit, valid = (rows.fit, rows.valid) if own else (rows.final, rows.valid[:0])
     scale = measure_scale(x, fit, plan.scale)  # type: ignore[arg-type]
     targets = np.asarray(job.targets)
-    present = np.unique(targets[fit]) if kind in ("binary", "multiclass") else np.arange(width_of(job))
+    present = np.unique(targets[fit]) if kind in ("binary", "multiclass") else np.arange(width_of(job.task))
     center, spread = 0.0, 1.0
     if kind == "regression":
         center, spread = float(targets[fit].mean()), float(targets[fit].std()) or 1.0
@@ -181,8 +181,8 @@ def _result(head: Head, job: AdaptJob, weight: NDArray[np.float64], outputs: NDA
     """One head's predictions, from its (len(listed), c) outputs in the training's units, and its state."""
     linear = LinearHead.unscaled(weight[:, :-1] * setting.spread, weight[:, -1] * setting.spread + setting.center,
                                  setting.scale)  # fmt: skip
-    wide = full_width(linear, setting.present, width_of(job))
-    full = np.full((len(outputs), width_of(job)), wide.bias)
+    wide = full_width(linear, setting.present, width_of(job.task))
+    full = np.full((len(outputs), width_of(job.task)), wide.bias)
     full[:, setting.present] = outputs * setting.spread + setting.center
     return Adapted(
         parts=predict_parts(job, partial(_predicted, job, listed, full)),

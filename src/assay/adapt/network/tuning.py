@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from assay.adapt.choice import score_of
-from assay.adapt.job import as_predicted, predict_parts, read_rows, width_of
+from assay.adapt.job import predict_parts, read_rows, width_of
 from assay.adapt.network.items import Items
 from assay.adapt.network.options import phase_of, wish_of
 from assay.adapt.network.settings import Settings, choose, laid_out, mostly_convolutions, running
+from assay.adapt.network.source_data import SourceData
 from assay.adapt.network.stored import Cut, cut_off
-from assay.adapt.network.training import Lesson, Phase, Replay, chunks, out_of_memory, predict, train
+from assay.adapt.network.targets import Targets
+from assay.adapt.network.training import Lesson, Phase, out_of_memory, predict, train
 from assay.adapt.network.watch import Watch
 from assay.adapt.network.whole import Passing, Whole, new_head
 from assay.contracts import Adapted, AdaptJob
@@ -92,18 +93,21 @@ class _Training:
             parameter.requires_grad_(False)
         self.depths = _depths(backbone)
         self.tuning = plan(backbone)
-        head = new_head(job.model.info.width, width_of(job)).to(self.device)
+        head = new_head(job.model.info.width, width_of(job.task)).to(self.device)
         self.whole = Whole(backbone=backbone.to(self.device), head=head, kind=job.task.kind,
                            smoothing=float(params["label_smoothing"]))  # fmt: skip
         self.items = Items(job.model, job.dataset, self.device, half=params["precision"] == "bfloat16")
         self.watch = Watch(self.device, energy=params["energy"])
-        self.target, self.centre, self.spread = _target(job, self.rows.final, self.device)
+        self.targets = Targets.of(job.task, np.asarray(job.targets), self.rows.final, self.device)
         self.generator = stream(job.spec.seed, "order of rows", job.spec.draw)
         self.said: dict[str, Any] = {"device": str(self.device)}
         self.cut: Cut | None = None
         self.cut_at = ""
         self.rows_at_once = int(params["batch_size"])
-        self.replay = _ReplayData.of(self) if params.get("replay") else None
+        self.source = (
+            SourceData(params["replay"], job.model, self.device, half=self.items.half, weight=params["replay_weight"])
+            if params.get("replay") else None
+        )  # fmt: skip
 
     def run(self) -> Adapted:
         """Train, then predict every part."""
@@ -145,7 +149,7 @@ class _Training:
             self.cut = None
         if stage not in trunk(self.whole.backbone)[1:]:
             return  # nothing worth storing stands before the first block
-        if not self.params["store"] or self.params["flip"] or self.replay is not None:
+        if not self.params["store"] or self.params["flip"] or self.source is not None:
             return
         needed = np.unique(np.concatenate([self.rows.fit, self.rows.valid, self.job.train]))
         self.items.channels_last = mostly_convolutions(self.whole.backbone)
@@ -161,17 +165,16 @@ class _Training:
         phase = phase_of(self.params, number=0, epochs=self.params["head_epochs"])
         needed = np.unique(np.concatenate([self.rows.fit, self.rows.valid]))
         features = self._features(needed)
-        place = np.full(len(self.target), -1)
+        place = np.full(len(self.targets.values), -1)
         place[needed] = np.arange(len(needed))
 
         def feed(positions: NDArray[np.int_]) -> Mapping[str, Tensor]:
             return {"x": features[place[positions]]}
 
-        alone = Whole(backbone=Passing(), head=self.whole.head, kind=self.whole.kind, smoothing=self.whole.smoothing,
-                      history=self.whole.history)  # fmt: skip
+        alone = replace(self.whole, backbone=Passing())
         train(alone, phase, self._lesson(feed, feed), self.generator, self.watch)
-        if self.replay is not None:
-            self.replay.train_head(self, phase)
+        if self.source is not None:
+            self.source.train_head(self.whole.backbone, phase, self.generator, self.watch)
 
     def _features(self, rows: NDArray[np.int_]) -> Tensor:
         """(n, d) features of rows by the frozen backbone, from stored activations where there are some."""
@@ -186,15 +189,14 @@ class _Training:
     def _backbone(self, phase: Phase) -> None:
         """Train head and backbone, or what comes after the cut."""
         backbone, feed = self._source()
-        part = Whole(backbone=backbone, head=self.whole.head, kind=self.whole.kind, smoothing=self.whole.smoothing,
-                     adapters=self.whole.adapters, history=self.whole.history)  # fmt: skip
+        part = replace(self.whole, backbone=backbone)
         settings = self._choose(part, feed, phase)
         self.items.half, self.items.channels_last = settings.half, settings.channels_last
         laid_out(self.whole.backbone, settings)
         self.said["settings"] = settings.to_dict()
         learn = feed if self.cut is not None else self.items.training(flip=self.params["flip"], rng=self.generator)
         lesson = self._lesson(feed, learn)
-        lesson.replay = self.replay.lesson(part) if self.replay is not None else None
+        lesson.replay = self.source.replay(part.backbone) if self.source is not None else None
         lesson.forward = _compiled(backbone) if settings.compiled else None
         with running(settings):
             self.rows_at_once = train(part, phase, lesson, self.generator, self.watch)
@@ -204,8 +206,7 @@ class _Training:
         first = self.rows.fit[: phase.batch_size]
 
         def trial(settings: Settings) -> Callable[[], None]:
-            whole = Whole(backbone=copy.deepcopy(part.backbone), head=copy.deepcopy(part.head), kind=part.kind,
-                          smoothing=part.smoothing, adapters=part.adapters)  # fmt: skip
+            whole = replace(part, backbone=copy.deepcopy(part.backbone), head=copy.deepcopy(part.head))
             laid_out(whole.backbone, settings)
             whole.train_mode()
             forward = _compiled(whole.backbone) if settings.compiled else None
@@ -215,7 +216,7 @@ class _Training:
             def step() -> None:
                 with self._with(settings), self.items.precise():
                     outputs = whole.outputs(batch, forward)
-                whole.loss(outputs, self.target[first]).backward()
+                whole.loss(outputs, self.targets.values[first]).backward()
 
             return step
 
@@ -247,14 +248,12 @@ class _Training:
         return (self.whole.backbone, self.items) if self.cut is None else (self.cut.suffix, self.cut.feed)
 
     def _lesson(self, feed: Any, learn: Any) -> Lesson:
-        kind, valid = self.job.task.kind, self.rows.valid
-
-        def score(outputs: NDArray[np.float64]) -> float:
-            found = as_predicted(kind, outputs * self.spread + self.centre)
-            return score_of(found, np.asarray(self.job.targets)[valid], kind)
-
-        return Lesson(feed=feed, learn=learn, target=self.target, rows=self.rows.fit, valid=valid, score=score,
-                      depths=self.depths, precise=self.items.precise, on_epoch=self.job.on_epoch)  # fmt: skip
+        valid = self.rows.valid
+        return Lesson(
+            feed=feed, learn=learn, target=self.targets.values, rows=self.rows.fit, valid=valid,
+            score=lambda outputs: self.targets.score(outputs, valid), depths=self.depths, precise=self.items.precise,
+            on_epoch=self.job.on_epoch,
+        )  # fmt: skip
 
     def _predicted(self, positions: NDArray[np.int_]) -> Any:
         """Predictions for rows: from stored activations where they are there, by the whole network elsewhere."""
@@ -262,73 +261,17 @@ class _Training:
         there = np.array([self.cut is not None and int(row) in self.cut.feed for row in positions], dtype=bool)
         with running(self._unmeasured()):
             if self.cut is not None and there.any():
-                part = Whole(backbone=self.cut.suffix, head=self.whole.head, kind=self.whole.kind)
+                part = replace(self.whole, backbone=self.cut.suffix)
                 outputs[there] = predict(part, self.cut.feed, positions[there], size, self.items.precise)
             if not there.all():
                 outputs[~there] = predict(self.whole, self.items, positions[~there], size, self.items.precise)
-        return as_predicted(self.job.task.kind, outputs * self.spread + self.centre)
+        return self.targets.predicted(outputs)
 
     def _state(self, trained: bool) -> dict[str, NDArray[Any]]:
-        head = self.whole.head
-        state: dict[str, NDArray[Any]] = {
-            "weight": head.weight.detach().double().cpu().numpy() * self.spread,
-            "bias": head.bias.detach().double().cpu().numpy() * self.spread + self.centre,
-        }
+        state = self.targets.state_of(self.whole.head)
         if trained:
             state |= {name: value.detach().cpu().numpy() for name, value in self.whole.backbone.state_dict().items()}
         return state
-
-
-class _ReplayData:
-    """Source data with a head of their own, which keep the backbone from forgetting them."""
-
-    def __init__(self, items: Items, target: Tensor, kind: str, outputs: int, width: int, weight: float) -> None:
-        self.items, self.target, self.kind, self.weight = items, target, kind, weight
-        self.head = new_head(width, outputs).to(items.device)
-        self.rows = np.arange(len(target))
-
-    @classmethod
-    def of(cls, training: _Training) -> _ReplayData:
-        """The source data that the recipe names.
-
-        Raises:
-            UsageError: they are of another modality than the model.
-        """
-        from assay.sources.data import load_data
-
-        model, params = training.job.model, training.params
-        assert model is not None
-        data = load_data(params["replay"])
-        if data.modality != model.info.modality:
-            raise UsageError(f"replay: {params['replay']} holds {data.modality} items and the model reads "
-                             f"{model.info.modality} items")  # fmt: skip
-        kind, targets = data.task.kind, np.asarray(data.targets)
-        if kind == "regression":
-            targets = (targets - targets.mean()) / (targets.std() or 1.0)
-        outputs = len(data.task.classes) if data.task.is_classification else 1
-        values = torch.as_tensor(targets).to(training.device, torch.int64 if kind in ("binary", "multiclass") else (
-            torch.float32))  # fmt: skip
-        items = Items(model, data, training.device, half=training.items.half)
-        return cls(items, values, kind, outputs, model.info.width, float(params["replay_weight"]))
-
-    def train_head(self, training: _Training, phase: Phase) -> None:
-        """Fit the source's head on frozen features, so that its loss pulls from the first step on."""
-        backbone, size = training.whole.backbone.eval(), phase.batch_size
-        with torch.no_grad(), self.items.precise():
-            features = torch.cat([backbone(**self.items(rows)).float() for rows in chunks(self.rows, size)])
-
-        def feed(rows: NDArray[np.int_]) -> Mapping[str, Tensor]:
-            return {"x": features[rows]}
-
-        lesson = Lesson(feed=feed, learn=feed, target=self.target, rows=self.rows, valid=self.rows[:0],
-                        score=lambda _: 0.0)  # fmt: skip
-        train(Whole(backbone=Passing(), head=self.head, kind=self.kind), phase, lesson, training.generator,
-              training.watch)  # fmt: skip
-
-    def lesson(self, part: Whole) -> Replay:
-        """What the loop adds to each step."""
-        whole = Whole(backbone=part.backbone, head=self.head, kind=self.kind)
-        return Replay(whole=whole, feed=self.items, target=self.target, rows=self.rows, weight=self.weight)
 
 
 def _compiled(backbone: nn.Module) -> Callable[..., Any]:
@@ -339,16 +282,6 @@ def _depths(backbone: nn.Module) -> dict[int, int]:
     """Parameter, by its identity → stages between it and the output."""
     found, named = stages(backbone), dict(backbone.named_parameters())
     return {id(named[name]): len(found) - 1 - k for k, (_, names) in enumerate(found) for name in names}
-
-
-def _target(job: AdaptJob, rows: NDArray[np.int_], device: torch.device) -> tuple[Tensor, float, float]:
-    """Targets as the loss wants them; for regression in units of their spread about their mean."""
-    values = np.asarray(job.targets)
-    if job.task.kind != "regression":
-        kind = torch.float32 if job.task.kind == "multilabel" else torch.int64
-        return torch.as_tensor(values).to(device, kind), 0.0, 1.0
-    centre, spread = float(values[rows].mean()), float(values[rows].std()) or 1.0
-    return torch.as_tensor((values - centre) / spread, dtype=torch.float32, device=device), centre, spread
 
 
 def _total(history: Sequence[Mapping[str, float]], name: str) -> float | None:
