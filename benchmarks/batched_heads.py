@@ -7,8 +7,9 @@ batches of 64, both warmed up, in one run; every head is compared with the loop'
 the ceiling: what the products alone take at the rate this machine reaches on them with every core.
 Equal: learning rates from 0.15 to 1 in float64, each against its solo run.
 Rules: Adam, AdamW and Nesterov against their solo runs and torch.optim.
-At high learning rates the training itself is chaotic, and two loops that differ in the last bit end far apart: the loop in
-float64 is printed beside as a measure of that, and not asked for.
+Where rates are high the training itself is chaotic, and two loops that differ in the last bit end far apart. So the loop is
+run in float64 as well: where the loop in float32 ends within 1e-5 of that, the rounding of sums does not matter, and there
+the heads must end within 1e-4 of it too; how far both end from it elsewhere is printed.
 
 Without FILE (arrays x and y) the features are EfficientNet-Lite0's of MNIST-5k.
 """
@@ -140,7 +141,7 @@ def speed(x, y) -> bool:
 
     mine = [weights(result, scale) for result in together]
     from_solo = max(apart(a, weights(b, scale)) for a, b in zip(mine, solo, strict=True))
-    from_loop = max(apart(a, b) for a, b in zip(mine, plain, strict=True))
+    steady = against_exact(z.double(), labels, configs, epochs, mine[:: len(seeds)], plain[:: len(seeds)])
     labels_apart = sum(int((a.parts["test"].label != b.parts["test"].label).sum())
                        for a, b in zip(together, solo, strict=True))  # fmt: skip
     least = operations / rate
@@ -149,10 +150,22 @@ def speed(x, y) -> bool:
           f"against {their_cpu:.1f} s")  # fmt: skip
     print(f"ceiling: {operations / 1e9:.0f} billion operations at {rate / 1e9:.0f} billion a second take {least:.2f} s, "
           f"{least / ours:.0%} of the time spent; the ratio can be {theirs / least:.1f} at most")  # fmt: skip
-    print(f"largest difference of a weight: {from_solo:.1e} from its solo run, {from_loop:.1e} from the plain loop "
-          f"(1e-4 allowed); {labels_apart} test labels differ from solo")  # fmt: skip
+    print(f"largest difference of a weight from its solo run: {from_solo:.1e} (1e-4 allowed); {labels_apart} test labels "
+          "differ from solo")  # fmt: skip
     print(f"memory: peak {peak / 2**20:.2f} GiB, {(peak - before) / 1024:.0f} MiB of it in this call (2 GB allowed)")
-    return theirs / ours >= 5 and max(from_solo, from_loop) <= 1e-4 and peak < 2e9 / 1024
+    return theirs / ours >= 5 and max(from_solo, steady) <= 1e-4 and peak < 2e9 / 1024
+
+
+def against_exact(z, labels, configs, epochs, mine, plain) -> float:
+    """Distance to the loop in float64 where rounding does not matter; prints it for all configurations."""
+    exact = [loop(z, labels, {**params, "epochs": epochs}, 0, torch.float64) for params in configs]
+    ours = np.array([apart(a, b) for a, b in zip(mine, exact, strict=True)])
+    theirs = np.array([apart(a, b) for a, b in zip(plain, exact, strict=True)])
+    steady = theirs <= 1e-5
+    print(f"from the loop in float64, seed 0: heads {ours.max():.1e} at most, the loop in float32 {theirs.max():.1e}; in "
+          f"{steady.sum()} of {len(configs)} configurations the loop in float32 is within 1e-5, heads there "
+          f"{ours[steady].max():.1e} at most (1e-4 allowed)")  # fmt: skip
+    return float(ours[steady].max())
 
 
 def equal(x, y) -> bool:
