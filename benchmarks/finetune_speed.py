@@ -145,6 +145,7 @@ def plain(size: int) -> dict[str, Any]:
 
 
 def my_turn() -> None:
+    print("ready", flush=True)
     sys.stdin.readline()
 
 
@@ -175,24 +176,31 @@ def _better_threads(step: Any) -> int:
 
 
 def in_turns(script: str, size: int, epochs: int) -> dict[str, dict[str, Any]]:
-    """Both sides of a benchmark, an epoch at a time."""
-    sides = {
-        side: subprocess.Popen(
+    """Both sides of a benchmark, an epoch at a time; each gets ready, and chooses its settings, while the other waits."""
+    sides = {}
+    for side in ("plain", "ours"):
+        sides[side] = subprocess.Popen(
             [sys.executable, script, "--side", side, "--size", str(size)], stdin=subprocess.PIPE, text=True,
             stdout=subprocess.PIPE, env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
-        for side in ("plain", "ours")
-    }  # fmt: skip
+        )  # fmt: skip
+        _expect(sides[side], "ready")
     for k in range(epochs):
         for side in ("plain", "ours") if k % 2 == 0 else ("ours", "plain"):
             _tell(sides[side])
-            assert _line(sides[side]).strip() == "done"
+            _expect(sides[side], "done")
+            if k + 1 < epochs:
+                _expect(sides[side], "ready")
     return {side: json.loads(_line(process)) for side, process in sides.items()}
 
 
 def _tell(process: Any) -> None:
     process.stdin.write("\n")
     process.stdin.flush()
+
+
+def _expect(process: Any, word: str) -> None:
+    said = _line(process).strip()
+    assert said == word, f"{word!r} expected, {said!r} came"
 
 
 def _line(process: Any) -> str:

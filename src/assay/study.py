@@ -51,11 +51,11 @@ class Study:
             "data": [self._named_data(dataset) for dataset in data],
             **keys,
         }
-        self.spec = load_study(tree)
+        self.spec = load_study(tree, loaded={*self._models, *self._data})
 
     @classmethod
     def from_file(cls, path: str | Path, **overrides: Any) -> Study:
-        """The study that a YAML, TOML or JSON file describes; `overrides` win over the file's keys."""
+        """The study that a YAML, TOML or JSON file describes, or a run folder keeps; `overrides` win over its keys."""
         study = cls.__new__(cls)
         study._models, study._data = {}, {}
         study.spec = load_study(path, overrides=overrides)
@@ -118,7 +118,9 @@ class Study:
         parts: list[TaskPart] = []
         for entry in self.spec.data:
             progress.stage(f"reading {entry.label or entry.uri}")
-            parts += task_parts(entry, self._load_data(entry, offline), self.spec)
+            dataset = self._load_data(entry, offline)
+            folder.data[dataset.ref.uri] = dataset
+            parts += task_parts(entry, dataset, self.spec)
         known = folder.ledger.get("data")
         for part in parts:
             described = describe_part(part, self.spec, known=known.get(part.dataset.ref.uri))

@@ -11,7 +11,7 @@ from assay.cli.output import Json
 
 
 def command(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file: YAML, TOML or JSON.")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML, TOML or JSON), or a run folder.")],
     run: Annotated[
         Path | None, typer.Option("--run", metavar="DIR", help="A run folder: what is there is not counted.")
     ] = None,

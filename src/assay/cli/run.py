@@ -11,7 +11,9 @@ from assay.cli.output import FailIf, Html, Json, Level, RngSeed, note
 
 
 def command(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file: YAML, TOML or JSON.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study file (YAML, TOML or JSON), or a run folder to go on with.")
+    ],
     run: Annotated[
         Path | None, typer.Option("--run", metavar="DIR", help="The run folder; runs/NAME by default.")
     ] = None,
@@ -34,7 +36,7 @@ def command(
     from assay.study import Study
 
     made = Study.from_file(study, limit=limit)
-    folder = run or Path("runs") / _folder_name(made.spec.name)
+    folder = run or (study if study.is_dir() else Path("runs") / _folder_name(made.spec.name))
     result = made.run(folder, offline=offline, device=device, retry_failed=not keep_failed, ledger=ledger)
     return finish(result, json=json, html=html, level=level, rng_seed=rng_seed, fail_if=fail_if)
 

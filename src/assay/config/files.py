@@ -1,4 +1,4 @@
-"""Files of a study: YAML, TOML or JSON to a tree, with the line on which each part of it stands.
+"""Files of a study: YAML, TOML or JSON to a tree, with the line on which each part of it stands; or a run folder.
 
 YAML is 1.2: `no` is a string, `1e-3` a number, a repeated key an error. Aliases are refused: a study needs none, and
 they can blow up.
@@ -15,6 +15,7 @@ from typing import Any
 
 from assay.config.faults import Place
 from assay.errors import DataError, SpecError
+from assay.store.paths import RunPaths
 
 MAX_BYTES = 1_000_000
 
@@ -24,6 +25,8 @@ def read_tree(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, An
     if isinstance(source, Mapping):
         return "study", dict(source), {}
     path = Path(source)
+    if path.is_dir():
+        return _of_run(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -38,6 +41,17 @@ def read_tree(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, An
     if not isinstance(tree, dict):
         raise SpecError(str(path), [("", "a study file is a table of keys such as models, data and recipes")])
     return str(path), tree, places
+
+
+def _of_run(folder: Path) -> tuple[str, dict[str, Any], dict[Place, int]]:
+    """The study of a run folder, as it was last planned."""
+    kept = RunPaths(folder).study
+    try:
+        return str(kept), json.loads(kept.read_text(encoding="utf-8"))["study"], {}
+    except FileNotFoundError as error:
+        raise DataError(f"{folder} is a folder in which nothing was planned; name a study file or a run") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{kept} is no study that a run keeps: {error}") from error
 
 
 def _parse(path: Path, text: str) -> tuple[Any, dict[Place, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from assay.adapt.parameters import resolve
@@ -13,16 +13,21 @@ from assay.errors import UsageError
 from assay.space import Axis, SearchSpec, faults_of
 from assay.spec import DataRef, ModelRef
 
+IN_MEMORY = ("arrays", "frame")
+"""Sources of data that a program has loaded; a file cannot name them."""
 
-def name_faults(spec: StudySpec) -> list[Fault]:
-    """All faults of a study whose form is right."""
+
+def name_faults(spec: StudySpec, loaded: Container[str] = ()) -> list[Fault]:
+    """All faults of a study whose form is right; `loaded` are the names of models and data that are in memory."""
     from assay.metrics import METRICS  # brings scikit-learn and SciPy, which the door does not pay for
 
     faults: list[Fault] = []
     for i, model in enumerate(spec.models):
-        faults += _tried(("models", i), lambda uri=model.uri: MODEL_SOURCES.require(ModelRef.parse(uri).source))
+        if model.uri not in loaded:
+            faults += _tried(("models", i), lambda uri=model.uri: MODEL_SOURCES.require(ModelRef.parse(uri).source))
     for i, data in enumerate(spec.data):
-        faults += _tried(("data", i), lambda uri=data.uri: DATA_SOURCES.require(DataRef.parse(uri).source))
+        if data.uri not in loaded:
+            faults += _tried(("data", i), lambda uri=data.uri: _require_data(uri))
     for i, recipe in enumerate(spec.recipes):
         faults += _recipe_faults(("recipes", i), recipe, spec.search)
     for i, metric in enumerate(spec.metrics):
@@ -30,6 +35,13 @@ def name_faults(spec: StudySpec) -> list[Fault]:
     if spec.features.engine != "auto":
         faults += _tried(("features", "engine"), lambda: ENGINES.require(spec.features.engine))
     return [*faults, *_repeated("models", spec.models), *_repeated("data", spec.data)]
+
+
+def _require_data(uri: str) -> None:
+    source = DataRef.parse(uri).source
+    if source in IN_MEMORY:
+        raise UsageError(f"{uri} was in the memory of a program; give it to Study there, or name a file of its rows")
+    DATA_SOURCES.require(source)
 
 
 def _tried(place: Place, act: Callable[[], Any]) -> list[Fault]:

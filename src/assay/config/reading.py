@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from assay.config.names import name_faults
 from assay.config.specification import StudySpec
 
 
-def load_study(source: str | Path | Mapping[str, Any], *, overrides: Mapping[str, Any] | None = None) -> StudySpec:
+def load_study(
+    source: str | Path | Mapping[str, Any], *, overrides: Mapping[str, Any] | None = None, loaded: Container[str] = ()
+) -> StudySpec:
     """The study that a file or a dictionary describes.
 
     Args:
-        source: Path of a YAML, TOML or JSON file, or the dictionary itself.
+        source: Path of a YAML, TOML or JSON file or of a run folder, or the dictionary itself.
         overrides: Top-level keys that win over the file.
+        loaded: Names of models and data that are in memory already.
 
     Raises:
         SpecError: all faults at once, each with its place.
@@ -32,7 +35,7 @@ def load_study(source: str | Path | Mapping[str, Any], *, overrides: Mapping[str
     except ValidationError as error:
         faults = [fault_of(item) for item in error.errors()]
         raise spec_error(name, [*faults, *_check_the_rest(tree, faults)], places) from error
-    faults = name_faults(spec)
+    faults = name_faults(spec, loaded)
     if faults:
         raise spec_error(name, faults, places)
     return spec

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import __version__
+from assay.dataset import Dataset
 from assay.errors import NothingToAssessError, StoreError, UsageError
 from assay.ledger.ledger import Ledger
 from assay.ledger.rows import TrialRow
@@ -24,6 +25,8 @@ class RunFolder:
     def __init__(self, root: Path, marker: dict[str, Any], *, ledger_url: str | None = None) -> None:
         self.paths = RunPaths(root)
         self.marker = marker
+        self.data: dict[str, Dataset] = {}
+        """Data sets that are in memory, by their uri; others are loaded when an item is to be shown."""
         url = ledger_url or marker.get("ledger") or f"sqlite:///{self.paths.ledger}"
         self.ledger = Ledger(url, self.paths.predictions)
 

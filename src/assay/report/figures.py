@@ -20,6 +20,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.finding import Figure
+from assay.report.bundle import bundle
 from assay.report.charts.reading import Drawing
 from assay.report.palette import LIGHT, METRIC_SANS, literal, vega_config
 from assay.report.words import drawable
@@ -37,12 +38,15 @@ MOST_ROWS = 1500
 def draw(figure: Figure, *, limit: int = MOST_ROWS) -> Drawing:
     """The drawing of a figure, of at most `limit` rows.
 
+    Altair's check of every part against the schema is left out, since it takes longer than the drawing; tests do it.
+
     Raises:
         MissingExtraError: when Altair is not installed.
     """
     kind = importlib.import_module(f"assay.report.charts.{figure.kind}")
     try:
-        drawing: Drawing = kind.draw(kind.lay_out(figure, limit))
+        with importlib.import_module("altair.utils.schemapi").debug_mode(False):
+            drawing: Drawing = kind.draw(kind.lay_out(figure, limit))
     except ModuleNotFoundError as error:
         raise MissingExtraError("report", "drawing a figure") from error
     return drawing._replace(spec=drawable(drawing.spec))
@@ -69,7 +73,7 @@ def to_png(figure: Figure, *, width: int = 720, scale: float = 2.0, background: 
 
 def javascript() -> str:
     """Vega, Vega-Lite and the embedding script, to be placed in a page once."""
-    return _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle(_converter())
 
 
 def _static(drawing: Drawing, width: int, background: str | None) -> str:

@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -85,14 +84,9 @@ def environment() -> Any:
     return made
 
 
-@cache
-def _bundle() -> str:
-    return figures.javascript()
-
-
 def _render(page: sections.Page) -> str:
     drawn = any(picture.drawing for section in page.sections for picture in section.pictures)
-    scripts = [*([_bundle()] if drawn else []), *(read(name) for name in _SCRIPTS)]
+    scripts = [*([figures.javascript()] if drawn else []), *(read(name) for name in _SCRIPTS)]
     return environment().get_template("page.html.j2").render(
         page=page, version=__version__, config=palette.vega_config(), policy=_policy(scripts), style=Markup(style()),  # noqa: S704  ours
         scripts=[Markup(script) for script in scripts],  # noqa: S704  our own files and Vega's bundle

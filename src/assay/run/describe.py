@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def summarize(folder: RunFolder, assessments: Sequence[Assessment]) -> RunSummar
         models=[_model_row(record) for record in shown_models(folder).values()],
         data=[_data_row(folder.ledger.get("data")[uri]) for uri in data_labels(folder)],
         environment=environments[-1] if environments else {},
-        command=f"assay run {folder.paths.root.name}.yaml --run {folder.paths.root}",
+        command=shlex.join(["assay", "run", str(folder.paths.root)]),
         cost=[
             {"stage": "features", "seconds": sum(float(item["seconds"]) for item in features), "count": len(features)},
             {"stage": "trials", "seconds": seconds, "count": len(trials)},
@@ -131,7 +132,7 @@ def _mistakes_of(folder: RunFolder, data: str, label: str) -> list[Mistake]:
     wrong = np.flatnonzero(said != predictions.target)
     sure = predictions.score[np.arange(len(said)), said]
     order = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
-    items = _items(data, [str(predictions.ids[i]) for i in order])
+    items = _items(folder, data, [str(predictions.ids[i]) for i in order])
     classes = record["classes"]
     return [
         Mistake(
@@ -143,9 +144,9 @@ def _mistakes_of(folder: RunFolder, data: str, label: str) -> list[Mistake]:
     ]  # fmt: skip
 
 
-def _items(data: str, ids: Sequence[str]) -> list[Any]:
+def _items(folder: RunFolder, data: str, ids: Sequence[str]) -> list[Any]:
     """The items themselves, or None for each where the data cannot be loaded any more."""
-    dataset = reload_data(data)
+    dataset = reload_data(folder, data)
     if dataset is None:
         return [None] * len(ids)
     position = {str(name): i for i, name in enumerate(dataset.ids)}
@@ -154,13 +155,16 @@ def _items(data: str, ids: Sequence[str]) -> list[Any]:
     return [next(loaded) if name in position else None for name in ids]
 
 
-def reload_data(data: str) -> Dataset | None:
+def reload_data(folder: RunFolder, data: str) -> Dataset | None:
     """The data set behind a run's uri, whole; None where it cannot be loaded any more."""
     from assay.sources.data import load_data
     from assay.spec import DataRef
 
+    whole = data.partition("#")[0]
     try:
-        return load_data(DataRef.parse(data.partition("#")[0]), offline=True)
+        if whole not in folder.data:
+            folder.data[whole] = load_data(DataRef.parse(whole), offline=True)
+        return folder.data[whole]
     except AssayError:
         return None
 

@@ -79,7 +79,7 @@ def _of_data(folder: RunFolder, uri: str, label: str, question: Question, model:
                        origin=question.origin or record.get("origin"))  # fmt: skip
     logs = {name: _log(folder, lasting.first, record) for name, lasting in models.items()}
     chosen = models[model] if model is not None else _leading(list(models.values()), record["metrics"])
-    log = _log(folder, chosen.first, record, dataset=reload_data(uri))
+    log = _log(folder, chosen.first, record, dataset=reload_data(folder, uri))
     ordered = [chosen, *(lasting for lasting in models.values() if lasting is not chosen)]
     given = [_refits(folder, lasting, log, record) for lasting in ordered if lasting.again and record["classes"]]
     result = assess(log, question, given=given if chosen.again else ())

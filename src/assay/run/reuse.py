@@ -62,7 +62,7 @@ def run_similarity(
     from assay.store.features import FeatureStore
     from assay.store.statistics import read_statistics
 
-    here = {label: data for uri, label in targets.items() if (data := reload_data(uri)) is not None}
+    here = {label: data for uri, label in targets.items() if (data := reload_data(folder, uri)) is not None}
     loaders = {
         info["label"]: loader(uri, offline=True)
         for uri, info in shown_models(folder).items()

@@ -3,6 +3,7 @@
 import json
 import re
 
+import altair
 import numpy as np
 import pytest
 
@@ -43,6 +44,12 @@ def test_every_kind_draws_and_compiles(figure):
     assert svg.startswith("<svg")
     assert "var(--" not in svg
     assert "NaN" not in svg
+
+
+@pytest.mark.parametrize("figure", [f for f in FIGURES if f.kind != "weights"], ids=lambda f: f.name)
+def test_every_kind_meets_the_schema(figure):
+    """What is drawn without Altair's checks holds the schema of Vega-Lite all the same."""
+    altair.LayerChart.from_dict(figures.draw(figure).spec, validate=True)
 
 
 @pytest.mark.parametrize("kind", figures.KINDS)

@@ -8,9 +8,12 @@ import pytest
 import assay
 from assay import Study
 from assay.cli.app import run
-from assay.errors import NothingToAssessError, SpecError, UnknownNameError, UsageError
+from assay.errors import DataError, NothingToAssessError, SpecError, UnknownNameError, UsageError
 from assay.ledger import open_run
 from assay.ledger.past import past_results
+from assay.report.documents import read_json
+from assay.run.describe import summarize
+from assay.sources.data import from_arrays
 from assay.study import Run
 
 FAKE = "py:assay.testing.models:fake_images"
@@ -59,6 +62,40 @@ def test_the_same_study_again_runs_nothing(finished):
 
     assert again.tally.done == 0
     assert again.tally.reused == len(finished.folder.trials())
+
+
+def test_a_run_folder_is_a_study_to_go_on_with(finished, capsys):
+    """What the page tells to type again finds the study in the folder, and every trial done."""
+    command = read_json(finished.report().with_suffix(".json"))[1].command
+
+    assert command == f"assay run {finished.path}"
+    assert run(command.split()[1:]) == 0
+    assert f"0 trials run, {len(finished.folder.trials())} already there" in capsys.readouterr().err
+    assert Study.from_file(finished.path).spec == a_study(recipes=["ridge", "knn"], draws=2).spec
+
+
+def test_a_folder_without_a_run_is_no_study(tmp_path):
+    """The error says what a folder must hold to be run again."""
+    with pytest.raises(DataError, match="nothing was planned"):
+        Study.from_file(tmp_path)
+    (tmp_path / "study.json").write_text("[]")
+    with pytest.raises(DataError, match="no study that a run keeps"):
+        Study.from_file(tmp_path)
+
+
+def test_mistakes_show_items_that_are_in_memory_only(tmp_path):
+    """Data given as arrays can be studied, and shown in the report of that call; their folder says what it lacks."""
+    rng = np.random.default_rng(0)
+    items = rng.integers(0, 255, (60, 8, 8)).astype(np.uint8)
+    data = from_arrays(items, rng.integers(0, 2, 60), name="noise", modality="image")
+    result = Study(models=[FAKE], data=[data], recipes=["ridge"]).run(tmp_path / "run", quiet=True)
+
+    mistakes = summarize(result.folder, result.selection()).mistakes
+    assert mistakes
+    assert all(item.image for item in mistakes)
+    with pytest.raises(SpecError, match="was in the memory of a program"):
+        Study.from_file(result.path)
+    assert not any(item.image for item in summarize(Run.open(result.path).folder, result.selection()).mistakes)
 
 
 def test_a_recipe_solves_all_draws_and_seeds_of_a_model_in_one_call(tmp_path, monkeypatch):

@@ -121,7 +121,7 @@ def finish(
     """
     import altair as alt
 
-    spec = alt.layer(*layers).to_dict()
+    spec = alt.layer(*layers).to_dict(validate=False)
     for part in ("config", "$schema"):
         spec.pop(part, None)
     signals = {"chars": 34, "plot": 520, "beside": beside}
