@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assess.selection.generalisation import gap, generalisation
-from assay.assess.selection.judging import scale_of
 from assay.assess.selection.nesting import FOLDS, folds_of
+from assay.assess.selection.scale import scale_of
 from assay.contracts import Adapted, AdaptJob
 from assay.dataset import Dataset
 from assay.errors import AssayError, MissingExtraError, UsageError

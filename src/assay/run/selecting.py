@@ -17,10 +17,10 @@ from typing import Any
 
 from assay.assess.selection.candidates import Candidate
 from assay.assess.selection.combination import Past, combine, finding_of
-from assay.assess.selection.judging import scale_of
 from assay.assess.selection.lens import selection
 from assay.assess.selection.nesting import choose_variants
 from assay.assess.selection.racing import Stage, hold_stage, schedule
+from assay.assess.selection.scale import scale_of
 from assay.assess.selection.tables import ranking_rows
 from assay.contracts import Model
 from assay.dataset import Dataset

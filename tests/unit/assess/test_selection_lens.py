@@ -46,7 +46,7 @@ def test_a_clear_winner_is_named_without_hedging():
     found = assess([candidate("a", 290), candidate("b", 200, seed=1), candidate("c", 150, seed=2)])
     rows = found.tables["ranking"]
 
-    assert found.verdict.startswith("Build on a: accuracy 0.967")
+    assert found.verdict.startswith("Build on a: accuracy 96.67 [")
     assert [row["model"] for row in rows] == ["a", "b", "c"]
     assert [(row["rank_low"], row["rank_high"], row["group"]) for row in rows] == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
     assert rows[0]["p_best"] > 0.99
@@ -65,6 +65,53 @@ def test_ties_are_admitted_with_what_would_break_them():
     assert needed.value > 300
     assert needed.high is None
     assert 0.3 < rows[0]["p_best"] < 0.8
+
+
+def test_a_bound_of_regret_is_another_number_than_the_regret_expected():
+    """Of models that are tied the verdict gives expected regret, bound and level; the bound is the larger one."""
+    found = assess([candidate("a", 280), candidate("b", 276, seed=1), candidate("c", 270, seed=2)], level=0.9)
+    regret = found.tables["ranking"][0]["regret"]
+    pair = found.tables["pairs"][1]
+
+    assert (
+        f"is expected to cost {regret.value:.3f} points against the best, and with 90 % confidence costs at most "
+        f"{regret.high:.2f}" in found.verdict
+    )
+    assert regret.high > 2 * regret.value > 0
+    assert regret.high >= -pair["difference"].low
+    assert "accuracy 93.33 [" in found.verdict
+
+
+def test_a_tied_candidate_may_always_cost_something():
+    """Whoever nobody was told apart from has a bound above zero; whoever was beaten is bounded away from zero."""
+    found = assess([candidate(name, right, seed=at) for at, (name, right) in enumerate(
+        (("a", 285), ("b", 275), ("c", 268), ("d", 262), ("e", 200)))])  # fmt: skip
+    apart = {(row["better"], row["other"]): row["told_apart"] for row in found.tables["pairs"]}
+
+    for row in found.tables["ranking"]:
+        alone = all(apart.get((row["model"], other["model"]), other is row) for other in found.tables["ranking"])
+        assert (row["regret"].high > 0) or alone
+        assert (row["regret"].low > 0) == apart.get(("a", row["model"]), False)
+        assert row["regret"].low <= row["regret"].value <= row["regret"].high
+
+
+def test_a_tie_against_the_interval_of_the_pair_names_the_adjusted_p():
+    """Where a pair's own interval leaves out zero, the claim says why the two are called tied, and so does a gain."""
+    models = [candidate(f"m{at}", right, seed=at, parameters=at)
+              for at, right in enumerate([270, 252, 252, 252, 252, 252, 252, 253])]  # fmt: skip
+    found = assess(models)
+    pair = found.tables["pairs"][0]
+    claims = [finding.claim for finding in found.findings]
+    over = next(row for row in found.tables["baselines"] if row["baseline"] == "the largest model")
+
+    assert pair["difference"].low > 0
+    assert not pair["told_apart"]
+    assert pair["rows_to_separate"].value > N
+    named = f"with all 28 pairs counted p is {pair['p_adjusted']:.3f}"
+    assert any(claim.startswith("m0 and m7 can't be told apart") and named in claim for claim in claims)
+    assert any("m7, which the largest model would have chosen" in claim and named in claim for claim in claims)
+    assert over["beaten"] is False
+    assert "not shown to beat the largest model" not in found.verdict
 
 
 def test_models_without_any_error_are_not_equal_for_certain():

@@ -30,6 +30,8 @@ class Comparison:
     """(m, m) smallest 1 - level at which the pair is told apart; 1 on the diagonal."""
     errors: Floats
     """(m, m) standard error of each difference."""
+    critical: float
+    """Standard errors that a difference must exceed to be told apart at the first step, when all pairs count."""
 
     @property
     def rank_low(self) -> NDArray[np.int_]:
@@ -64,47 +66,60 @@ def compare(replicates: Replicates, *, level: float) -> Comparison:
         Mogstad, Romano, Shaikh and Wilhelm (2024), Inference for ranks with applications to mobility across
         neighbourhoods and academic achievement across countries, section 3.
     """
-    m = len(replicates.names)
-    rows, columns = np.triu_indices(m, 1)
-    beats, p_adjusted, errors = np.zeros((m, m), dtype=bool), np.ones((m, m)), np.zeros((m, m))
-    if m == 1:
-        return Comparison(beats=beats, p_adjusted=p_adjusted, errors=errors)
+    pairs = paired(replicates)
+    if len(replicates.names) == 1:
+        alone = np.zeros((1, 1))
+        return Comparison(beats=alone > 0, p_adjusted=alone + 1, errors=alone, critical=0.0)
+    gap, se = np.abs(pairs.difference), pairs.errors
+    observed = np.where(se > 0, gap / np.where(se > 0, se, 1.0), np.where(gap == 0, 0.0, np.inf))
+    adjusted = step_down(observed, lambda at: pairs.noise[:, at].T.copy(), includes_observed=False)
+    p_adjusted = pairs.square(adjusted)
+    np.fill_diagonal(p_adjusted, 1.0)
+    better = replicates.point[:, None] > replicates.point[None, :]
+    return Comparison(
+        beats=(p_adjusted <= 1 - level) & better, p_adjusted=p_adjusted, errors=pairs.square(se),
+        critical=pairs.critical(level),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Every pair of m candidates once, p = m (m - 1) / 2 of them."""
+
+    rows: NDArray[np.intp]
+    """(p,) the first candidate of each."""
+    columns: NDArray[np.intp]
+    """(p,) the second."""
+    difference: Floats
+    """(p,) score of the first minus score of the second."""
+    errors: Floats
+    """(p,) standard errors of the differences."""
+    noise: Floats
+    """(b, p) studentised deviations of the replicates, without their sign; zero where the error is."""
+
+    def square(self, values: Floats) -> Floats:
+        """(m, m) the pairs' values (p,) at both places of each pair; zero on the diagonal."""
+        m = round((1 + (1 + 8 * len(values)) ** 0.5) / 2)
+        out = np.zeros((m, m))
+        out[self.rows, self.columns] = out[self.columns, self.rows] = values
+        return out
+
+    def critical(self, level: float) -> float:
+        """What the largest of all deviations exceeds with chance 1 - `level`; no tie of `compare` is above."""
+        largest = np.sort(self.noise.max(axis=1))[::-1]
+        allowed = int((1 - level) * (len(largest) + 1) + 1e-9)
+        return float(largest[max(allowed, 1) - 1])
+
+
+def paired(replicates: Replicates) -> Pairs:
+    """All pairs of candidates with their differences, errors and studentised deviations."""
+    rows, columns = np.triu_indices(len(replicates.names), 1)
     deviations = replicates.deviations[:, rows] - replicates.deviations[:, columns]
-    difference = replicates.point[rows] - replicates.point[columns]
     se = deviations.std(axis=0)
-    safe = np.where(se > 0, se, 1.0)
-    observed = np.where(se > 0, np.abs(difference) / safe, np.where(difference == 0, 0.0, np.inf))
-    noise = np.where(se > 0, np.abs(deviations) / safe, 0.0)
-    adjusted = step_down(observed, lambda at: noise[:, at].T.copy(), includes_observed=False)
-    apart = adjusted <= 1 - level
-    errors[rows, columns] = errors[columns, rows] = se
-    p_adjusted[rows, columns] = p_adjusted[columns, rows] = adjusted
-    beats[rows, columns] = apart & (difference > 0)
-    beats[columns, rows] = apart & (difference < 0)
-    return Comparison(beats=beats, p_adjusted=p_adjusted, errors=errors)
-
-
-def regret_bounds(replicates: Replicates, *, level: float) -> tuple[Floats, Floats]:
-    """(m,) lower and (m,) upper bounds of each candidate's regret; each end holds by itself with confidence `level`.
-
-    Multiple comparisons with the best: the upper bound of candidate k is max_j (d_jk + c_k se_jk), at least 0, with
-    c_k the `level` quantile of max_j of the studentised deviations. It makes no use of a prior, so that it also holds
-    where one candidate stands out from many that are alike.
-
-    References:
-        Hsu (1981), Simultaneous confidence intervals for all distances from the "best".
-    """
-    m = len(replicates.names)
-    low, high = np.zeros(m), np.zeros(m)
-    for k in range(m if m > 1 else 0):
-        others = np.arange(m) != k
-        deviations = (replicates.deviations - replicates.deviations[:, [k]])[:, others]
-        ahead = (replicates.point - replicates.point[k])[others]
-        se = deviations.std(axis=0)
-        t = np.divide(deviations, se, out=np.zeros_like(deviations), where=se > 0).max(axis=1)
-        reach = float(np.quantile(t, level)) * se
-        low[k], high[k] = max(0.0, (ahead - reach).max()), max(0.0, (ahead + reach).max())
-    return low, high
+    return Pairs(
+        rows=rows, columns=columns, difference=replicates.point[rows] - replicates.point[columns], errors=se,
+        noise=np.divide(np.abs(deviations), se, out=np.zeros_like(deviations), where=se > 0),
+    )  # fmt: skip
 
 
 def difference(replicates: Replicates, a: int, b: int, *, level: float, name: str, unit: str, factor: float,
@@ -123,9 +138,11 @@ def difference(replicates: Replicates, a: int, b: int, *, level: float, name: st
     )  # fmt: skip
 
 
-def rows_to_separate(replicates: Replicates, a: int, b: int, *, level: float) -> Estimate:
+def rows_to_separate(replicates: Replicates, a: int, b: int, *, level: float, critical: float) -> Estimate:
     """Test items that would tell `a` from `b` with a chance of 80 %, if the observed difference is the true one.
 
+    Told apart is meant as `compare` means it: the difference exceeds `critical` standard errors. A pair that is tied
+    therefore always needs more items than there are, though its own interval may leave out zero.
     Only the part of the error that comes from items shrinks with more of them. The lower end takes the largest
     difference that the interval allows; there is no upper end where the interval reaches zero.
     """
@@ -135,7 +152,7 @@ def rows_to_separate(replicates: Replicates, a: int, b: int, *, level: float) ->
     run_se = float((replicates.trainings[:, a] - replicates.trainings[:, b]).std())
     total = float((replicates.deviations[:, a] - replicates.deviations[:, b]).std())
     reach = float(norm.ppf(0.5 + level / 2))
-    factor = reach + float(norm.ppf(POWER))
+    factor = critical + float(norm.ppf(POWER))
     if value == 0:
         return Estimate.unknown(name, "the observed difference is zero", unit="items", n=replicates.n)
 
@@ -153,6 +170,6 @@ def rows_to_separate(replicates: Replicates, a: int, b: int, *, level: float) ->
     return Estimate(
         name=name, value=max(1.0, needed), low=None if lowest is None else max(1.0, min(lowest, needed)),
         high=None if highest is None else max(1.0, needed, highest), level=level, n=replicates.n, unit="items",
-        method="normal approximation for one pair, power 0.8 at the observed difference",
+        method="normal approximation, all pairs counted, power 0.8 at the observed difference",
         population="other test items of the same source",
     )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from assay.assess.selection.judging import Scale, scale_of
+from assay.assess.selection.scale import Scale, scale_of
 from assay.errors import AssayError, NothingToAssessError
 from assay.estimate import Estimate
 from assay.finding import Figure

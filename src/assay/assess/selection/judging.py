@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,37 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assess.selection.candidates import Aligned, Background, Candidate, Regime, align, named
-from assay.assess.selection.compare import Comparison, compare, difference, regret_bounds
+from assay.assess.selection.compare import Comparison, compare, difference
 from assay.assess.selection.replicates import Replicates, replicate
+from assay.assess.selection.risk import risk
+from assay.assess.selection.scale import Scale, scale_of
 from assay.errors import AssayError, NothingToAssessError, UsageError
 from assay.estimate import Estimate
 from assay.metrics import METRICS, interval
-from assay.stats.true_scores import chance_of_best, regrets, true_scores
-
-SAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How the metric is read: its direction, and the unit in which differences are told."""
-
-    metric: str
-    sign: float
-    """1 when higher is better."""
-    bounded: bool
-    """Whether it lies between -1 and 1, so that differences are told in points."""
-    own_unit: str
-    """The metric's own unit."""
-
-    @property
-    def factor(self) -> float:
-        """From the metric's own unit to the unit of differences."""
-        return 100.0 if self.bounded else 1.0
-
-    @property
-    def unit(self) -> str:
-        """The unit of differences."""
-        return "points" if self.bounded else self.own_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +38,8 @@ class Judged:
     """(m,) what choosing it is expected to cost against the best."""
     gains: tuple[tuple[str, Estimate], ...]
     """(baseline, score of the leader minus the baseline's), or why it is not known."""
+    named_by: Mapping[str, int]
+    """Free ranking (the largest model, a published prior) → place of the candidate that it would have chosen."""
     twin_gains: tuple[Estimate | None, ...]
     """(m,) gain over the candidate's own untrained twin, where it was run."""
     other: tuple[tuple[Candidate, Estimate], ...]
@@ -76,6 +54,20 @@ class Judged:
     def tied(self) -> list[int]:
         """Positions of the candidates that nobody beats."""
         return np.flatnonzero(self.comparison.group == 1).tolist()
+
+    def apart(self, a: int, b: int) -> bool:
+        """Whether two candidates were told apart, with all pairs counted."""
+        return bool(self.comparison.beats[a, b] or self.comparison.beats[b, a])
+
+    def tied_with(self, baseline: str) -> bool:
+        """Whether a baseline is a free ranking that would have chosen a candidate not told apart from the leader."""
+        at = self.named_by.get(baseline, 0)
+        return at > 0 and not self.apart(0, at)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of candidates were compared."""
+        return len(self.ranked) * (len(self.ranked) - 1) // 2
 
 
 def judge(
@@ -105,54 +97,15 @@ def judge(
     chance, regret = risk(mine, scale, level=level, population=population, rng=rng)
     aligned = align(ranked)
     others = [c for c in usable if c.regime != chosen]
+    named_by = _free_choices(ranked, background)
     return Judged(
         scale=scale, level=level, regime=chosen, ranked=tuple(ranked), replicates=mine,
         comparison=compare(mine, level=level), chance=chance, regret=regret, unranked=unranked, aligned=aligned,
         scores=tuple(score_estimate(aligned, mine, at, scale, level, rng, groups) for at in range(len(ranked))),
-        gains=_gains(ranked, extras, replicates, reasons, background, scale, level, population),
+        gains=_gains(ranked, extras, replicates, reasons, named_by, scale, level, population), named_by=named_by,
         twin_gains=_twin_gains(ranked, extras, replicates, scale, level, population),
         other=tuple((c, _alone(c, scale, level, resamples, rng)) for c in named(others)), population=population,
     )  # fmt: skip
-
-
-def scale_of(metric: str) -> Scale:
-    """How the metric is read.
-
-    Raises:
-        UnknownNameError: when there is no such metric, with the nearest names.
-    """
-    found = METRICS[metric]
-    low, high = found.range
-    return Scale(
-        metric=metric, sign=1.0 if found.higher_is_better else -1.0, bounded=low >= -1 and high <= 1,
-        own_unit=found.unit,
-    )  # fmt: skip
-
-
-def risk(
-    replicates: Replicates, scale: Scale, *, level: float, population: str, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], tuple[Estimate, ...]]:
-    """(m,) chance of being the best, and (m,) expected regret; see `stats.true_scores` and `compare.regret_bounds`."""
-    m = len(replicates.names)
-    if m == 1:
-        reason = "there is one candidate; regret needs something to compare with"
-        return np.ones(1), (Estimate.unknown("regret", reason, unit=scale.unit, n=replicates.n),)
-    covariance = np.cov(replicates.deviations.T)
-    true = true_scores(replicates.point, covariance, samples=SAMPLES, rng=rng)
-    expected = regrets(true).mean(axis=0)
-    low, high = regret_bounds(replicates, level=level)
-    method = (
-        "mean under a hierarchical model of the true scores; each end of the interval holds by itself "
-        "(multiple comparisons with the best)"
-    )
-    estimates = [
-        Estimate(
-            name="regret", value=e * scale.factor, low=min(a, e) * scale.factor, high=max(b, e) * scale.factor,
-            level=level, n=replicates.n, unit=scale.unit, method=method, population=population,
-        )
-        for e, a, b in zip(expected.tolist(), low.tolist(), high.tolist(), strict=True)
-    ]  # fmt: skip
-    return chance_of_best(true), tuple(estimates)
 
 
 def score_estimate(aligned: Aligned, replicates: Replicates, at: int, scale: Scale, level: float,
@@ -260,7 +213,7 @@ def _groups(aligned: Aligned, groups: dict[str, str] | None) -> NDArray[Any] | N
 
 
 def _gains(ranked: list[Candidate], extras: list[Candidate], replicates: Replicates, reasons: dict[str, str],
-           background: Background, scale: Scale, level: float, population: str,
+           named_by: Mapping[str, int], scale: Scale, level: float, population: str,
            ) -> tuple[tuple[str, Estimate], ...]:  # fmt: skip
     def gain(over: str, column: int) -> tuple[str, Estimate]:
         return over, difference(replicates, 0, column, level=level, name=gain_name(over), unit=scale.unit,
@@ -268,13 +221,19 @@ def _gains(ranked: list[Candidate], extras: list[Candidate], replicates: Replica
 
     gains = [gain(extra.model, len(ranked) + at) for at, extra in enumerate(extras) if not extra.twin_of]
     gains += [(name, Estimate.unknown(gain_name(name), why, unit=scale.unit)) for name, why in reasons.items()]
+    return (*gains, *(gain(name, at) for name, at in named_by.items()))
+
+
+def _free_choices(ranked: list[Candidate], background: Background) -> dict[str, int]:
+    """The candidate that each free ranking would have chosen, where it knows two of them or more."""
     sizes = {c.model: float(c.parameters) for c in ranked if c.parameters is not None}
     priors = {"the largest model": sizes if len(sizes) == len(ranked) > 1 else {}, **background.priors}
+    chosen: dict[str, int] = {}
     for name, prior in priors.items():
         held = {at: prior[c.model] for at, c in enumerate(ranked) if c.model in prior}
         if len(held) > 1:
-            gains.append(gain(name, max(held, key=lambda at: (held[at], -at))))
-    return tuple(gains)
+            chosen[name] = max(held, key=lambda at: (held[at], -at))
+    return chosen
 
 
 def _twin_gains(ranked: list[Candidate], extras: list[Candidate], replicates: Replicates, scale: Scale, level: float,

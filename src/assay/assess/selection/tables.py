@@ -57,14 +57,13 @@ def pair_rows(judged: Judged) -> list[dict[str, Any]]:
     m = len(judged.ranked)
     for a in range(m):
         for b in range(a + 1, m):
-            apart = bool(judged.comparison.beats[a, b] or judged.comparison.beats[b, a])
+            apart = judged.apart(a, b)
             rows.append(
                 {
                     "better": judged.ranked[a].model, "other": judged.ranked[b].model,
                     "difference": pair_difference(judged, a, b), "told_apart": apart,
                     "p_adjusted": float(judged.comparison.p_adjusted[a, b]),
-                    "rows_to_separate": None if apart else
-                    rows_to_separate(judged.replicates, a, b, level=judged.level),
+                    "rows_to_separate": None if apart else rows_needed(judged, a, b),
                 }
             )  # fmt: skip
     return rows
@@ -78,12 +77,18 @@ def pair_difference(judged: Judged, a: int, b: int) -> Estimate:
     )  # fmt: skip
 
 
+def rows_needed(judged: Judged, a: int, b: int) -> Estimate:
+    """Test items that would tell a tied pair apart, with all pairs counted as they are now."""
+    return rows_to_separate(judged.replicates, a, b, level=judged.level, critical=judged.comparison.critical)
+
+
 def baseline_rows(judged: Judged) -> list[dict[str, Any]]:
     """One row a free baseline: what the leader gains over it, and whether that is beyond doubt."""
     rows = [
-        {"baseline": name, "gain": gain, "beaten": None if gain.low is None else gain.low > 0}
+        {"baseline": name, "gain": gain,
+         "beaten": None if gain.low is None else gain.low > 0 and not judged.tied_with(name)}
         for name, gain in judged.gains
-    ]
+    ]  # fmt: skip
     own = judged.twin_gains[0]
     if own is not None:
         rows.append({"baseline": "its untrained twin", "gain": own, "beaten": own.low is not None and own.low > 0})

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from assay.assess.selection.candidates import Background
-from assay.assess.selection.compare import rows_to_separate
 from assay.assess.selection.judging import Judged, plain_name
-from assay.assess.selection.tables import pair_difference
+from assay.assess.selection.tables import pair_difference, rows_needed
 from assay.estimate import Estimate, show_number, show_share
 from assay.finding import Finding
 
@@ -20,18 +19,25 @@ LISTED = 3
 def verdict(judged: Judged) -> str:
     """The answer in a sentence or two; it says when the leaders can't be told apart."""
     leader, score = judged.ranked[0].model, judged.scores[0]
-    told = f"{judged.scale.metric.replace('_', ' ')} {score!s}"
+    told = judged.scale.told(score)
     if len(judged.ranked) == 1:
         return f"{leader} scores {told}. It is the only candidate, so there is nothing to choose between."
     tied = [judged.ranked[i].model for i in judged.tied]
     if len(tied) == 1:
         return f"Build on {leader}: {told}, better than each of the other {len(judged.ranked) - 1}{_doubt(judged)}."
-    expected = judged.regret[0]
-    assert expected.value is not None
-    risk = f"Choosing {leader} ({told}) is expected to cost {show_number(expected.value)}{_unit(judged)}"
-    if expected.high is not None:
-        risk += f", at most {show_number(expected.high)}{_unit(judged)}"
-    return f"{_together(judged, tied)}. {risk}{_doubt(judged)}.{_cheaper(judged)}"
+    return f"{_together(judged, tied)}. Choosing {leader} ({told}) {_risk(judged)}{_doubt(judged)}.{_cheaper(judged)}"
+
+
+def _risk(judged: Judged) -> str:
+    """What the choice costs on average, and at most with the stated confidence where that says more."""
+    regret, unit = judged.regret[0], _unit(judged)
+    assert regret.value is not None
+    assert regret.high is not None
+    expected, most = show_number(regret.value), show_number(regret.high)
+    told = f"is expected to cost {expected}{unit} against the best"
+    if regret.high > regret.value and most != expected:
+        told += f", and with {100 * judged.level:g} % confidence costs at most {most}"
+    return told
 
 
 def _together(judged: Judged, tied: Sequence[str]) -> str:
@@ -48,7 +54,8 @@ def _unit(judged: Judged) -> str:
 
 
 def _doubt(judged: Judged) -> str:
-    weak = [name for name, gain in judged.gains if gain.low is not None and gain.low <= 0]
+    weak = [name for name, gain in judged.gains
+            if gain.low is not None and (gain.low <= 0 or judged.tied_with(name))]  # fmt: skip
     beaten_by = [name for name in weak if not _is_rank(name, judged)]
     own = judged.twin_gains[0]
     if own is not None and own.low is not None and own.low <= 0:
@@ -111,26 +118,35 @@ def _leader(judged: Judged) -> Finding:
 
 
 def _first_two(judged: Judged) -> Finding:
-    apart = bool(judged.comparison.beats[0, 1])
+    apart = judged.apart(0, 1)
     a, b = judged.ranked[0].model, judged.ranked[1].model
     gap = pair_difference(judged, 0, 1)
     numbers: tuple[Estimate, ...] = (gap,)
     if apart:
         claim = f"{a} beats {b} by {gap}."
     else:
-        needed = rows_to_separate(judged.replicates, 0, 1, level=judged.level)
+        needed = rows_needed(judged, 0, 1)
         numbers = (gap, needed)
+        claim = f"{a} and {b} can't be told apart ({gap}{_although(judged, gap, 1)}); "
         if needed.value is None:
-            claim = f"{a} and {b} can't be told apart ({gap}); {needed.reason}."
+            claim += f"{needed.reason}."
         else:
-            claim = (
-                f"{a} and {b} can't be told apart ({gap}); if that difference is real, about "
-                f"{int(np.ceil(needed.value)):,} test items would show it."
-            )
+            claim += f"if that difference is real, about {int(np.ceil(needed.value)):,} test items would show it."
     return Finding(
         lens="selection", claim=claim, subjects=(a, b), estimates=numbers, verdict="yes" if apart else "undetermined",
-        margin=gap.low, evidence=f"{judged.replicates.n} paired test items", method="paired bootstrap",
+        margin=gap.low, evidence=f"{judged.replicates.n} paired test items",
+        method="paired bootstrap; told apart by the step-down maximum over all pairs",
     )  # fmt: skip
+
+
+def _although(judged: Judged, gap: Estimate, at: int) -> str:
+    """Why a pair is called tied though its own interval, which counts no other pair, leaves out zero."""
+    if gap.low is None or gap.low <= 0:
+        return ""
+    p = show_number(float(judged.comparison.p_adjusted[0, at]))
+    if judged.pairs == 1:
+        return f", an interval that leaves out 0; but p is {p} by the studentised difference"
+    return f", an interval for this pair alone; with all {judged.pairs} pairs counted p is {p}"
 
 
 def _over(judged: Judged, name: str, gain: Estimate) -> Finding:
@@ -139,6 +155,11 @@ def _over(judged: Judged, name: str, gain: Estimate) -> Finding:
         claim, holds = f"The gain over {name} is unknown: {gain.reason}.", "undetermined"
     elif gain.value == 0 and gain.width == 0:
         claim, holds = f"Going by {name} would have chosen {leader} too.", "no"
+    elif judged.tied_with(name):
+        at = judged.named_by[name]
+        named = f"{judged.ranked[at].model}, which {name} would have chosen"
+        claim = f"{leader} can't be told apart from {named}: {gain}{_although(judged, gain, at)}."
+        holds = "undetermined"
     elif gain.low is not None and gain.low > 0:
         claim, holds = f"{leader} gains {gain} over {name}.", "yes"
     elif gain.high is not None and gain.high < 0:
@@ -160,7 +181,7 @@ def _regimes(judged: Judged) -> Finding | None:
     both = [name for name in mine if name in theirs and mine[name] is not None and theirs[name] is not None]
     word = ("Fine-tuned", "frozen") if judged.regime == "frozen" else ("Frozen", "fine-tuned")
     best, score = max(judged.other, key=lambda pair: judged.scale.sign * (pair[1].value or 0.0))
-    claim = f"{word[0]}, {best.model} leads with {score!s}"
+    claim = f"{word[0]}, {best.model} leads with {judged.scale.told(score)}"
     if len(both) >= 3:
         tau = float(np.asarray(kendalltau([mine[n] for n in both], [theirs[n] for n in both]))[0])
         if np.isfinite(tau):
