@@ -3,7 +3,7 @@
 The plain loop freezes the first stages, keeps them in evaluation mode and takes no gradient through them, as one would
 write it, and runs them in every epoch. The recipe computes what they give once. Same weights, same MNIST images, same
 order, same optimizer, and the same validation rows judged after each epoch; each side has a process of its own, and
-they take turns epoch by epoch. What storing takes is told, with the epochs after which it is repaid.
+one trains after the other, twice. What storing takes is told, with the epochs after which it is repaid.
 
     python benchmarks/finetune_cut.py [--size 224]
 """
@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from finetune_speed import HEAD_LR, LR, WEIGHT_DECAY, a_job, in_turns, my_turn, ours
+from finetune_speed import HEAD_LR, LR, WEIGHT_DECAY, a_job, in_turns, ours
 
 LIMIT, EPOCHS, BATCH, ROWS = 4.0, 4, 16, 96
 LOSS = 0.01
@@ -69,7 +69,6 @@ def plain(size: int) -> dict[str, Any]:
     with torch.no_grad():
         net.eval()(batch(job.valid[:BATCH]))
     for _ in range(EPOCHS):
-        my_turn()
         began, began_cpu, losses = time.perf_counter(), time.process_time(), []
         net.eval()
         for module in last:
@@ -90,7 +89,6 @@ def plain(size: int) -> dict[str, Any]:
         history.append({"train_loss": float(np.mean(losses)), "seconds": time.perf_counter() - began,
                         "valid_score": float((said == y[job.valid]).float().mean()),
                         "cpu_seconds": time.process_time() - began_cpu})  # fmt: skip
-        print("done", flush=True)
     return {"history": history}
 
 
@@ -102,7 +100,7 @@ def main() -> None:
     if args.side:
         print(json.dumps(plain(args.size) if args.side == "plain" else ours(the_job(args.size))), flush=True)
         return
-    found = in_turns(__file__, args.size, EPOCHS)
+    found = in_turns(__file__, args.size)
     told = {name: {side: np.array([epoch[name] for epoch in f["history"]]) for side, f in found.items()}
             for name in ("seconds", "cpu_seconds", "train_loss", "valid_score")}  # fmt: skip
     stored = found["ours"]["chosen"]["stored"]

@@ -24,7 +24,9 @@ import torch
 from torch import nn
 
 MEASURE_STEPS = 60
-"""A training of fewer steps is not measured."""
+"""A training of fewer steps is not measured: about a dozen steps go into measuring."""
+MEASURE_STEPS_DENSE = 300
+"""The same for a network without convolutions, for which layout gains nothing."""
 TIMED_STEPS = 2
 CLEARLY = 1.05
 """A change is kept when a step gets faster by this factor."""
@@ -93,7 +95,7 @@ def choose(
         threads=wish.threads or torch.get_num_threads(), half=bool(wish.half), compiled=bool(wish.compiled),
         kept_memory=device.type == "cpu" and _mallopt() is not None,
     )  # fmt: skip
-    if steps < MEASURE_STEPS:
+    if steps < (MEASURE_STEPS if spatial else MEASURE_STEPS_DENSE):
         return base
     if remember in _remembered:
         return replace(_remembered[remember], seconds=0.0)
