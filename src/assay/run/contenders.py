@@ -23,6 +23,7 @@ from assay.outcome import Cost, Predictions
 from assay.rng import stream
 from assay.spec import ModelRef
 from assay.transfer import Factorisation, battery, ncti, ncti_parts
+from assay.transfer.battery import SCORES
 from assay.transfer.ridge import ridge_left_out
 
 Say = Callable[[str], None]
@@ -44,6 +45,8 @@ class Contender:
     computed: int = 0
     """Items that went through the model."""
     battery: dict[str, float | str] = field(default_factory=dict[str, float | str])
+    head_classes: int = 0
+    """Classes of the source head that LEEP and NCE read; 0 where none was read."""
     parts: Any = None
     """NCTI's parts, until the pool is complete."""
     notes: list[str] = field(default_factory=list[str])
@@ -96,6 +99,32 @@ def draw_sample(dataset: Dataset, *, rng_seed: int) -> Sample:
     if len(rows) < 10:
         raise NothingToAssessError(f"{len(rows)} rows are too few to rank models on; 10 are needed, 100 say something")
     return Sample(dataset=dataset, order=rows, notes=tuple(notes))
+
+
+def notes_on_classes(sample: Sample, rows: int) -> list[str]:
+    """What the reader should know where classes have few of the first `rows` rows.
+
+    Raises:
+        UsageError: when the rows cannot hold two of any class, with the number that would do.
+        NothingToAssessError: when no number would do, because no class has two rows.
+    """
+    if not sample.classes:
+        return []
+    targets = np.asarray(sample.dataset.targets)[sample.order]
+    every = len(np.unique(targets))
+    counts = np.unique(targets[:rows], return_counts=True)[1]
+    single = int((counts == 1).sum())
+    why = "a row that is left out needs another of its class to be learned from"
+    if len(targets) == every:
+        raise NothingToAssessError(f"each of {every} classes has one row; {why}")
+    if rows < every or single == len(counts):
+        raise UsageError(
+            f"{rows} rows are too few for {every} classes; {why}: take {min(2 * every, len(targets))} rows or more "
+            f"(--rows), of {len(targets):,}"
+        )
+    if single:
+        return [f"{single} of {every} classes have one row in the sample, which no model can name when it is left out."]
+    return []
 
 
 def interleaved(codes: NDArray[Any]) -> NDArray[np.int_]:
@@ -169,13 +198,41 @@ class Bench:
 
     def _battery(self, contender: Contender, data: Factorisation, at: NDArray[np.int_], scores: Sequence[str] | None,
                  rng: np.random.Generator) -> None:  # fmt: skip
-        assert contender.model is not None
         targets = np.asarray(self.sample.dataset.targets)[at]
-        head = source_head(contender.model, self.sample.dataset, at) if contender.model.info.labels else None
+        head, why = self._head(contender, at, scores)
         found = battery(data, targets, source_probabilities=head, scores=scores, rng=rng)
         contender.battery = {name: e.value if e.value is not None else e.reason or "" for name, e in found.items()}
+        if why:
+            contender.battery |= {name: f"the source head did not run: {why}" for name in found if needs_head(name)}
         if found.get("ncti") is not None and found["ncti"].known:
             contender.parts = ncti_parts(data, targets)
+
+    def _head(self, contender: Contender, at: NDArray[np.int_], scores: Sequence[str] | None,
+              ) -> tuple[NDArray[np.float64] | None, str]:  # fmt: skip
+        """The source head's probabilities where a score reads them, or why the head that there is did not run."""
+        assert contender.model is not None
+        if not self.sample.classes or not any(needs_head(name) for name in (SCORES if scores is None else scores)):
+            return None, ""
+        try:
+            head = source_head(contender.model, self.sample.dataset, at)
+        except (AssayError, RuntimeError, ValueError) as error:
+            return None, f"{type(error).__name__}: {error}"
+        contender.head_classes = 0 if head is None else head.shape[1]
+        return head, ""
+
+
+def needs_head(score: str) -> bool:
+    """Whether a transferability score reads the source head; its classes need no names."""
+    return score in SCORES and SCORES[score].needs_head
+
+
+def notes_on_heads(contenders: Sequence[Contender]) -> list[str]:
+    """That heads of different size were read, where they were."""
+    sizes = sorted({contender.head_classes for contender in contenders if contender.head_classes})
+    if len(sizes) < 2:
+        return []
+    return [f"LEEP and NCE read source heads of {sizes[0]:,} to {sizes[-1]:,} classes; the more classes a head has, "
+            "the higher they are by that alone."]  # fmt: skip
 
 
 def candidate_of(contender: Contender, predictions: Predictions) -> Candidate:

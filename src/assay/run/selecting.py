@@ -38,6 +38,8 @@ from assay.run.contenders import (
     background_of,
     draw_sample,
     free_baselines,
+    notes_on_classes,
+    notes_on_heads,
     with_pool_scores,
 )
 from assay.run.finals import Final, hold_finals
@@ -148,6 +150,7 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
     with _folder(question) as folder:
         sample, bench, contenders = _prepare(question, folder)
         rows = min(rows, len(sample.order))
+        thin = notes_on_classes(sample, rows)
         found: list[Candidate] = []
         for contender in contenders:
             rng = stream(question.rng_seed, "battery", contender.name)
@@ -159,6 +162,7 @@ def rank(question: Question, *, rows: int = 1000, scores: Sequence[str] | None =
         baselines, notes = free_baselines(sample, rows)
         carried = _carried(question, bench, contenders, pool, rows)
         twins = [replace(c, twin_of=c.model.removesuffix(", untrained")) for c in found if _is_twin(c)]
+        notes += [*thin, *notes_on_heads(contenders)]
         background = background_of(sample, [*baselines, *twins], notes, contenders, question.priors)
     if not pool:
         raise NothingToAssessError("no model could be run" + _first_error(contenders))
@@ -193,14 +197,17 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
     start = time.perf_counter()
     with _folder(question) as folder:
         sample, bench, contenders = _prepare(replace(question, twins=False), folder)
+        most = min(rows or len(sample.order), len(sample.order))
+        notes_on_classes(sample, most)
         race = _Race(question, sample, bench, contenders, budget, regret)
-        race.run(schedule(min(rows or len(sample.order), len(sample.order)), sample.classes))
+        race.run(schedule(most, sample.classes))
         if not race.stages:
             raise NothingToAssessError("no model could be run within the budget" + _first_error(contenders))
         last = race.stages[-1]
         tuned = race.finals(last) if finetune else []
         carried = _carried(question, bench, contenders, race.field, last.rows)
         baselines, notes = free_baselines(sample, last.rows)
+        notes += notes_on_classes(sample, last.rows)
     notes += [f"{c.name}: {note}." for c in contenders for note in c.notes]
     background = background_of(sample, baselines, notes, contenders, question.priors)
     judged = selection(

@@ -6,6 +6,8 @@ from PIL import Image
 
 from assay.demo import weights
 from assay.errors import MachineError
+from assay.run.selecting import Question, rank
+from assay.sources.data import load_data
 from assay.sources.models import load_model
 from assay.sources.models.weights.digest import digest_files
 
@@ -34,6 +36,17 @@ def test_efficientnet_lite_sees_what_is_in_a_photograph(variant, photographs):
     assert model.info.preprocessing["size"] == [weights.LITE_SIZES[variant]] * 2
     if variant == 0:
         assert chances[1].argmax() == DAISY
+
+
+def test_rank_reads_the_head_of_a_packaged_model():
+    """EfficientNet-Lite0 brings its ImageNet head, so that rank gives LEEP and NCE though no class has a name."""
+    name = "py:assay.demo.weights:efficientnet_lite0"
+    asked = Question(models=[name], data=load_data("sklearn:digits"), say=lambda text: None)
+    (row,) = rank(asked, rows=30, scores=["leep", "nce"]).tables["ranking"]
+
+    assert load_model(name).info.labels == ()
+    assert -np.log(10) - 1e-6 < row["battery"]["leep"] < 0
+    assert -np.log(10) - 1e-6 < row["battery"]["nce"] < 0
 
 
 def test_a_weights_file_is_the_one_that_its_name_promises():

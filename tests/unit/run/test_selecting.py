@@ -40,9 +40,19 @@ class Reads(FakeModel):
         jitter = np.sin(1e4 * grey @ rng.standard_normal((grey.shape[1], 64)))
         return (grey @ table + self._noise * jitter * (grey @ table).std()).astype(np.float32)
 
+    def source_probabilities(self, batch):
+        """A head of as many classes as the name ends in, none without a number; `headed0` has one that fails."""
+        classes = self.ref.name.removeprefix("headed")
+        if not classes.isdigit():
+            return None
+        if classes == "0":
+            raise RuntimeError("the head takes other pixels")
+        logits = 3 * self.encode(batch)[:, : int(classes)].astype(np.float64)
+        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
 
 def load(ref):
-    """`py:good`, `py:also`, `py:poor`; `py:gone` cannot be loaded and `py:nan` gives NaN."""
+    """`py:good`, `py:also`, `py:poor`, `py:headed7`; `py:gone` cannot be loaded and `py:nan` gives NaN."""
     if ref.name == "gone":
         raise MachineError("no such model on this machine")
     if ref.name == "nan":
@@ -69,6 +79,65 @@ def test_rank_puts_the_better_features_first_and_names_what_failed():
     assert "no source head" in ranking[0]["battery"]["leep"]
     assert {row["baseline"] for row in document["tables"]["baselines"]} >= {"majority", "raw features"}
     assert found.estimate("cost_fraction").value > 0
+
+
+def test_heads_are_read_whether_their_classes_have_names_or_not():
+    """Models with heads of 7 and 20 nameless classes, none, and one that fails: LEEP and NCE, or why not, and a note."""
+    found = rank(question("headed7", "headed20", "good", "headed0"), rows=150, scores=["leep", "nce", "logme"])
+    batteries = {row["model"]: row["battery"] for row in found.tables["ranking"]}
+
+    assert len(batteries) == 4
+    for name in ("py:headed7", "py:headed20"):
+        assert batteries[name]["leep"] < 0
+        assert batteries[name]["nce"] < 0
+    assert batteries["py:headed20"]["leep"] > batteries["py:headed7"]["leep"]
+    assert "no source head" in batteries["py:good"]["nce"]
+    assert batteries["py:headed0"]["leep"] == "the source head did not run: RuntimeError: the head takes other pixels"
+    assert isinstance(batteries["py:headed0"]["logme"], float)
+    assert any("source heads of 7 to 20 classes" in caveat for caveat in found.caveats)
+
+
+def test_a_head_that_no_score_reads_is_not_run():
+    """Where neither LEEP nor NCE is wanted the head stays untouched, so that nothing is said of the one that fails."""
+    found = rank(question("headed0", "headed7"), rows=100, scores=["logme"])
+
+    assert all(isinstance(row["battery"]["logme"], float) for row in found.tables["ranking"])
+    assert not any("source heads" in caveat for caveat in found.caveats)
+
+
+def rows_of(targets):
+    """Digits with these targets instead of their own."""
+    rows = np.arange(len(targets))
+    names = tuple(f"class {code}" for code in range(int(targets.max()) + 1))
+    task = dataclasses.replace(DIGITS.task, classes=names)
+    return dataclasses.replace(DIGITS, ids=DIGITS.ids[rows], targets=np.asarray(targets), task=task, groups=None,
+                               digests=DIGITS.digests[rows], load=lambda at: DIGITS.load(rows[at]))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("targets", "rows", "error", "words"),
+    [
+        (np.arange(120) % 60, 50, UsageError, "50 rows are too few for 60 classes.*take 120 rows or more"),
+        (np.arange(120) % 60, 60, UsageError, "60 rows are too few for 60 classes"),
+        (np.arange(40), 1000, NothingToAssessError, "each of 40 classes has one row"),
+    ],
+)
+def test_more_classes_than_rows_are_refused_in_words(targets, rows, error, words):
+    """Rows that cannot hold two of any class are refused before a model runs, by rank and select alike."""
+    asked = question("gone", data=rows_of(targets))
+
+    with pytest.raises(error, match=words):
+        rank(asked, rows=rows)
+    with pytest.raises(error, match=words):
+        select(asked, budget=Budget(), rows=rows)
+
+
+def test_classes_with_one_row_are_counted():
+    """Where some classes have one row only the models are ranked, and a caveat says how many classes."""
+    found = rank(question("good", "poor", data=rows_of(np.r_[np.arange(90) % 3, 3, 4])), scores=[])
+
+    assert found.tables["ranking"][0]["model"] == "py:good"
+    assert any("2 of 5 classes have one row in the sample" in caveat for caveat in found.caveats)
 
 
 def test_rank_fills_in_the_score_that_is_relative_to_the_pool():

@@ -45,6 +45,7 @@ def selection(
     """
     reading = read_results(results, columns or Columns(prediction="prediction"), metric=metric)
     return judge_candidates(
-        reading.candidates, metric=reading.metric, background=Background(classes=reading.classes), level=level,
-        task=task, groups=reading.groups, rng=stream(rng_seed, "selection", task),
+        reading.candidates, metric=reading.metric, level=level, task=task,
+        background=Background(classes=reading.classes, failures=reading.failures),
+        groups=reading.groups, rng=stream(rng_seed, "selection", task),
     )  # fmt: skip

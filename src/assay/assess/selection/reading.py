@@ -48,6 +48,8 @@ class Reading:
     """Item → group."""
     metric: str
     """The metric asked for, or the one that suits."""
+    failures: dict[str, str]
+    """Models that cannot be held against the targets: name → why."""
 
 
 def read_results(frame: pd.DataFrame, columns: Columns, *, metric: str | None = None) -> Reading:
@@ -67,6 +69,8 @@ def read_results(frame: pd.DataFrame, columns: Columns, *, metric: str | None = 
         raise UsageError("name the column of predictions (--prediction) or of scores (--score)")
     _check_columns(frame, columns)
     numbers = _is_regression(frame, columns, metric)
+    failures = {} if numbers or not columns.prediction else _other_labels(frame, columns, columns.prediction)
+    frame = pd.DataFrame(frame[~frame[columns.model].astype(str).isin(list(failures))])
     classes = () if numbers else _classes(frame, columns)
     metric = metric or ("mae" if numbers else "accuracy" if columns.prediction else "log_loss")
     candidates = [
@@ -76,7 +80,7 @@ def read_results(frame: pd.DataFrame, columns: Columns, *, metric: str | None = 
     groups = None
     if columns.group is not None:
         groups = dict(zip(frame[columns.item].astype(str), frame[columns.group].astype(str), strict=True))
-    return Reading(candidates=tuple(candidates), classes=classes, groups=groups, metric=metric)
+    return Reading(candidates=tuple(candidates), classes=classes, groups=groups, metric=metric, failures=failures)
 
 
 def _check_columns(frame: pd.DataFrame, columns: Columns) -> None:
@@ -119,6 +123,24 @@ def _classes(frame: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
     if all(isinstance(value, (int, float, np.integer, np.floating)) for value in values):
         return tuple(_text(value) for value in sorted(values))
     return tuple(sorted({_text(value) for value in values}))
+
+
+def _other_labels(frame: pd.DataFrame, columns: Columns, prediction: str) -> dict[str, str]:
+    """Models whose predictions name none of the targets' classes: their head has other labels, or other names."""
+    known = {_text(value) for value in frame[columns.target].unique().tolist()}
+    out: dict[str, str] = {}
+    for name, said in frame.groupby(columns.model, sort=False)[prediction]:
+        own = sorted({_text(value) for value in said.unique().tolist()})
+        if known.isdisjoint(own):
+            out[str(name)] = (
+                f"it names none of the targets' classes: {_listed(own)} against {_listed(sorted(known))}; give its "
+                "predictions in the targets' names"
+            )
+    return out
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _text(value: Any) -> str:
