@@ -133,6 +133,11 @@ def show_share(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def show_level(level: float) -> str:
+    """A share that was stated, such as a level or a power, as a percentage in full."""
+    return f"{100 * level:g} %"
+
+
 def _show_count(value: float) -> str:
     """A number of things: whole where it is."""
     return f"{int(value)}" if abs(value) < 1000 and value.is_integer() else show_number(value)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_level
 from assay.finding import Row
 from assay.report.words import heading, show, show_parts, show_unit
 
@@ -199,6 +199,6 @@ def way(estimate: Estimate) -> str:
     """How the interval was made and what it is about; the method alone where there is no interval."""
     if estimate.low is None and estimate.high is None:
         return estimate.method
-    level = f"{100 * estimate.level:g} % interval" if estimate.level else "interval"
+    level = f"{show_level(estimate.level)} interval" if estimate.level else "interval"
     about = f"{level} for {estimate.population}" if estimate.population else level
     return ", ".join(part for part in (about, estimate.method) if part)

@@ -20,6 +20,7 @@ from assay.assess.selection.scale import scale_of
 from assay.contracts import Adapted, AdaptJob
 from assay.dataset import Dataset
 from assay.errors import AssayError, MissingExtraError, UsageError
+from assay.estimate import show_level
 from assay.finding import Figure
 from assay.metrics import interval
 from assay.outcome import Predictions
@@ -214,7 +215,7 @@ def _spoil_labels(learner: _Learner, clean: Predictions, metric: str, level: flo
         else:
             labels[at] = labels[rng.permutation(at)]
         worse = learner.said("test", labels=labels)
-        rows.append(_probe("wrong labels", f"{100 * share:.0f} %", clean, worse, metric, level, rng))
+        rows.append(_probe("wrong labels", show_level(share), clean, worse, metric, level, rng))
     return rows
 
 

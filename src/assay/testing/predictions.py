@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from assay.estimate import show_level
+
 Drawn = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]
 
 
@@ -94,7 +96,7 @@ def two_normals(
         return target, (score > distance / 2).astype(np.int64), np.column_stack([-score, score])
 
     ties = "" if round_to is None else ", tied"
-    name = f"normal, distance {distance:g}, spread {spread:g}, {share:.0%} positive{ties}"
+    name = f"normal, distance {distance:g}, spread {spread:g}, {show_level(share)} positive{ties}"
     return Simulated(name=name, metric="auroc", truth=truth, draw=draw, rarest=min(share, 1 - share))
 
 
@@ -106,7 +108,7 @@ def two_exponentials(ratio: float, *, share: float = 0.5) -> Simulated:
         score = rng.exponential(np.where(target == 1, ratio, 1.0))
         return target, (score > 1).astype(np.int64), np.column_stack([-score, score])
 
-    return Simulated(name=f"exponential, means 1 : {ratio:g}, {share:.0%} positive", metric="auroc",
+    return Simulated(name=f"exponential, means 1 : {ratio:g}, {show_level(share)} positive", metric="auroc",
                      truth=ratio / (1 + ratio), draw=draw, rarest=min(share, 1 - share))  # fmt: skip
 
 
@@ -120,7 +122,7 @@ def own_columns(distance: float, prior: Any) -> Simulated:
         return target, score.argmax(axis=1), score
 
     return Simulated(
-        name=f"{len(shares)} classes, distance {distance:g}, rarest {shares.min():.0%}", metric="auroc",
+        name=f"{len(shares)} classes, distance {distance:g}, rarest {show_level(shares.min())}", metric="auroc",
         truth=float(stats.norm.cdf(distance / np.sqrt(2))), draw=draw, rarest=float(shares.min()),
     )  # fmt: skip
 

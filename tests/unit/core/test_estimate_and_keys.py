@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assay.canon import canonical, key_of
 from assay.errors import InternalError, UnknownNameError, UsageError, nearest
-from assay.estimate import Estimate, show_number, show_share
+from assay.estimate import Estimate, show_level, show_number, show_share
 from assay.rng import stream
 from assay.spec import DataRef, DataSlice, ModelRef, Recipe, TrialSpec
 
@@ -150,3 +150,9 @@ def test_numbers_are_shown_as_people_read_them(number, words):
 def test_a_share_is_never_rounded_to_none_or_all(share, words):
     """Whole percentages, except next to the ends."""
     assert show_share(share) == words
+
+
+@pytest.mark.parametrize(("level", "words"), [(0.95, "95 %"), (0.995, "99.5 %"), (0.07, "7 %"), (1.0, "100 %")])
+def test_a_stated_level_is_shown_in_full(level, words):
+    """Nothing of a level that a user named is rounded away."""
+    assert show_level(level) == words

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from assay.contracts import Batch, Model
 from assay.errors import MissingExtraError, UsageError
+from assay.estimate import show_level
 from assay.sources.models.depth import shorten
 from assay.sources.models.stages import trunk
 
@@ -102,7 +103,9 @@ def prune(model: Model, calibration: Sequence[Batch], amount: float) -> Smaller:
     pruning.global_unstructured(layers, pruning_method=pruning.L1Unstructured, amount=amount)
     for layer, name in layers:
         pruning.remove(layer, name)
-    found = _torch(model, small, about=f"{amount:.0%} of the weights set to zero (torch.nn.utils.prune)", network=small)
+    found = _torch(
+        model, small, about=f"{show_level(amount)} of the weights set to zero (torch.nn.utils.prune)", network=small
+    )
     return Smaller(run=found.run, whole=found.whole, whole_bytes=found.whole_bytes, about=found.about, network=small,
                    bytes=sum(min(t.numel() * t.element_size(), _sparse_bytes(t)) for t in _tensors(small)))  # fmt: skip
 
@@ -130,7 +133,7 @@ def thin(model: Model, calibration: Sequence[Batch], amount: float) -> Smaller:
     except Exception as error:  # tracing fails in as many ways as there are architectures
         raise UsageError(f"{model.ref.uri}: torch-pruning cannot thin this network ({error}); "
                          "depth and prune work on any") from error  # fmt: skip
-    return _torch(model, small, about=f"{amount:.0%} of the channels taken out (torch-pruning)")
+    return _torch(model, small, about=f"{show_level(amount)} of the channels taken out (torch-pruning)")
 
 
 WAYS: dict[str, Callable[[Model, Sequence[Batch], float], Smaller]] = {

@@ -31,7 +31,7 @@ from assay.assess.configurability.trials import Trials, Units
 from assay.assess.configurability.tunability import tunability_rows
 from assay.canon import key_of
 from assay.errors import NothingToAssessError
-from assay.estimate import Estimate, show_number
+from assay.estimate import Estimate, show_number, show_share
 from assay.finding import Assessment, Finding, Row
 from assay.rng import stream
 
@@ -161,7 +161,7 @@ def _verdict(whole: Importance | str, estimates: Sequence[Estimate], tables: Map
         else f" What tuning buys is unknown: {gain.reason}."
     )  # fmt: skip
     share = named["near_optimal_share"].value or 0.0
-    third = f" {share:.0%} of the configurations are near the best."
+    third = f" {show_share(share)} of the configurations are near the best."
     advised = tables["defaults"]
     last = f" Use {advised[0]['configuration']}." if advised else ""
     return first + second + third + last
@@ -180,7 +180,7 @@ def _findings(
                 found.append(
                     Finding(
                         lens="configurability", verdict="yes", subjects=tuple(row["parameters"]),
-                        claim=f"{name} {kind}: {row['share'].value:.0%} of the variance of the scores",
+                        claim=f"{name} {kind}: {show_share(row['share'].value)} of the variance of the scores",
                         estimates=(row["share"],), evidence=f"{n} configurations",
                         method="permutation test of all effects as one family",
                     )

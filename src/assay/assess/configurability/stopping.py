@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay.assess.configurability.defaults import Advice, chance_of_change, find_advice, told
 from assay.assess.configurability.trials import Trials, Units, parameters_of
+from assay.estimate import show_share
 from assay.finding import Finding, Row
 
 PARTS = (0.125, 0.25, 0.5, 0.75)
@@ -57,8 +58,8 @@ def stopping_findings(rows: list[Row], *, below: float, tolerance: float) -> lis
         return []
     right = [row["loss"] is not None and row["loss"] <= tolerance for row in sure]
     first = sure[0]
-    grid = "" if first["share_of_grid"] is None else f", {first['share_of_grid']:.0%} of the grid"
-    part = f"{first['share_of_runs']:.0%} of the runs{grid}"
+    grid = "" if first["share_of_grid"] is None else f", {show_share(first['share_of_grid'])} of the grid"
+    part = f"{show_share(first['share_of_runs'])} of the runs{grid}"
     chance = f"the chance that the default changes is below {below:g}"
     if all(right):
         claim = f"{part} were enough: from there {chance}, and by all runs that default loses {first['loss']:.3g}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assay.assess.sustainability.options import Goals, Reading
 from assay.assess.sustainability.part import Part, amount, counted, finding
 from assay.assess.sustainability.results import Results
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_level, show_share
 from assay.finding import Figure, Finding, Verdict
 from assay.stats.agreement import kendall_w
 from assay.stats.components import (
@@ -168,7 +168,7 @@ def _needed(
         need = tasks_for(components, target) if components.model.known else None
         add(f"reliability {target:g}", reading.population, "tasks", now, need,
             unknown or "the table shows no real difference between models")  # fmt: skip
-    apart = f"tell two models {amount(delta, results.unit)} apart, power {goals.power:.0%}"
+    apart = f"tell two models {amount(delta, results.unit)} apart, power {show_level(goals.power)}"
     need = (
         units_needed(delta, difference_error(components), power=goals.power, level=level)
         if components.model.known else None
@@ -239,7 +239,7 @@ def _findings(
     error = difference_error(whole)
     if error > 0 and now >= 2:
         smallest = detectable_effect(error, now, power=goals.power, level=level)
-        method = f"paired t over tasks, power {goals.power:.0%}, one planned comparison"
+        method = f"paired t over tasks, power {show_level(goals.power)}, one planned comparison"
         estimates.append(
             Estimate(name="detectable_effect", value=smallest, n=now, unit=results.unit, method=method)
         )  # fmt: skip
@@ -248,7 +248,7 @@ def _findings(
         found.append(finding(
             f"{counted(now, 'task')} can show a difference of {amount(smallest, results.unit)} between two models; one "
             f"of {amount(delta, results.unit)} takes {word} tasks, and with those at hand two such models come out in "
-            f"the right order with a chance of {chance_of_right_order(delta, whole, now):.0%}.",
+            f"the right order with a chance of {show_share(chance_of_right_order(delta, whole, now))}.",
             verdict="yes", estimates=(estimates[-1],), method=method,
         ))  # fmt: skip
     return found, estimates

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_share
 from assay.finding import Figure, Finding
 from assay.stats.additive import additive_effects
 from assay.stats.aggregates import AGGREGATES
@@ -95,8 +95,8 @@ def _over_tasks(
         note=f"{len(rivals)} other models could lead: {listed(rivals)}" if rivals else "nobody else could lead",
     ))  # fmt: skip
     if np.isfinite(moved):
-        rows.append(_row("task weights", f"{moved:.0%} of the weight moved", leader=models[nearest], first=leader,
-                         note="the smallest change of weights that gives another leader"))  # fmt: skip
+        rows.append(_row("task weights", f"{show_share(moved)} of the weight moved", leader=models[nearest],
+                         first=leader, note="the smallest change of weights that gives another leader"))  # fmt: skip
     rows += _subset_rows(results, leader, rng)
     return rows, found, estimates
 

@@ -12,7 +12,7 @@ from assay.assess.sustainability.options import Goals, Reading
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import STANDARD, Results, on_scale
 from assay.errors import ShapeError
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_level
 from assay.finding import Figure, Finding
 from assay.stats.differences import (
     PairedDifferences,
@@ -206,7 +206,7 @@ def _findings(
     leader = results.models[order[0]]
     tied = [results.models[at] for at in order if sets.tied_with_best[at]]
     adjacent = sum(bool(sets.beats[order[i], order[i + 1]]) for i in range(m - 1))
-    method = f"rank sets, joint confidence {sets.level:.0%}"
+    method = f"rank sets, joint confidence {show_level(sets.level)}"
     scope = f"{population}, {counted(sets.units, 'task' if sets is by_tasks else 'unit')}"
     first = (
         finding(f"{leader} is the best of {m} models for {population}.", subjects=(leader,), verdict="yes",
@@ -238,7 +238,7 @@ def _figure(rows: list[dict[str, Any]], population: str, level: float) -> Figure
         rows=[{"model": row["model"], "rank": row["rank"], "low": row["rank_low"], "high": row["rank_high"],
                "group": str(row["group"])} for row in shown],
         x="rank", y="model", low="low", high="high", colour="group", x_title="rank, 1 is the best", y_title="",
-        alt=f"One interval of ranks a model, all right together with {level:.0%} confidence; "
+        alt=f"One interval of ranks a model, all right together with {show_level(level)} confidence; "
         f"{shown[0]['model']} has the highest mean.",
     )  # fmt: skip
 
