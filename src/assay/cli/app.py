@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from assay import __version__
+from assay.cli.options import spread
 from assay.errors import AssayError, MissingExtraError
 
 # name → (module, panel of the help page). The function is always called `command`.
@@ -71,7 +72,7 @@ def _register() -> None:
         if importlib.util.find_spec(module) is None:
             continue
         function = importlib.import_module(module).command
-        app.command(name, rich_help_panel=panel)(function)
+        app.command(name, rich_help_panel=panel)(spread(function))
 
 
 def run(arguments: list[str] | None = None) -> int:

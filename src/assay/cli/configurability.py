@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed
+from assay.cli.options import Reporting
 
 
 def command(
@@ -35,15 +35,11 @@ def command(
         float,
         typer.Option("--stop-below", min=0, max=1, help="Chance of another default that ends a search."),
     ] = 0.05,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:
     """Say what tuning buys on anyone's runs: importance, tunability, budgets, safe settings, a default."""
     from assay.assess.configurability import configurability
-    from assay.cli.output import emit
     from assay.ledger.searches import SearchColumns, read_search
 
     columns = SearchColumns(
@@ -51,10 +47,10 @@ def command(
     )
     trials = read_search(source, columns)
     found = configurability(
-        trials, tolerance=tolerance, default=_defaults(default, trials.names), level=level, stop_below=stop_below,
-        rng_seed=rng_seed, source=source.split("@")[-1],
+        trials, tolerance=tolerance, default=_defaults(default, trials.names), stop_below=stop_below,
+        level=reporting.level, rng_seed=reporting.rng_seed, source=source.split("@")[-1],
     )  # fmt: skip
-    emit(found, json=json, html=html, fail_if=fail_if)
+    reporting.tell(found)
 
 
 def _defaults(given: list[str] | None, names: tuple[str, ...]) -> dict[str, object] | None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import Json, note
+from assay.cli.options import Json, Reporting
+from assay.cli.output import note
 
 
 def command(
@@ -23,7 +24,7 @@ def command(
     tree = demo_study(full=full)
     note(f"{len(tree['models'])} models, {len(tree['data'])} data sets; run folder: {out}")
     result = Study(**tree).run(out, offline=True)
-    status = finish(result, json=json, html=None, level=0.95, rng_seed=0, fail_if=None)
+    status = finish(result, Reporting(json=json))
     note(f"next: assay ls {out}    assay reusability {out}    assay export {out} EfficientNet-Lite0")
     note("yours: write a study file (README, Your own study), then: assay plan study.yaml; assay run study.yaml")
     return status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.cli.output import Json
+from assay.cli.options import Json
 
 
 def command(json: Json = False) -> int:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit, note
+from assay.cli.options import Reporting
+from assay.cli.output import note
 
 Direction = Literal["x-y", "y-x"]
 Unit = Literal["year", "s", "ms", "us", "ns", "order"]
@@ -91,23 +92,20 @@ def command(
         Path | None,
         typer.Option(help="Where --watch keeps its state; LOG.watch.json by default.", rich_help_panel=_WATCH),
     ] = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    json: Json = False,
-    html: Html = None,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:
     """How long a model lasts, how fast it fades, and why: from a log of its predictions or a study of dated data."""
     from assay.assess.durability import Columns, Question, assess, read_log
     from assay.ledger import is_run
 
     question = Question(window=window, origin=origin, floor=floor, metric=metric, direction=direction, against=against,
-                        level=level, rng_seed=rng_seed)  # fmt: skip
+                        level=reporting.level, rng_seed=reporting.rng_seed)  # fmt: skip
     if is_run(log):
         for name, given in {"--time": time, "--target": target, "--prediction": prediction, "--proba": proba,
                             "--features": features, "--split": split, "--watch": watch or None}.items():  # fmt: skip
             _refuse_for_run(name, given, log)
-        emit(_of_run(log, question, data, model), json=json, html=html, fail_if=fail_if)
+        reporting.tell(_of_run(log, question, data, model))
         return
     columns_of_features, table = _features(features or [])
     if time is None or target is None:
@@ -124,7 +122,7 @@ def command(
         assessment = _watch(found, question, state or log.with_name(log.name + ".watch.json"))
     else:
         assessment = assess(found, question)
-    emit(assessment, json=json, html=html, fail_if=fail_if)
+    reporting.tell(assessment)
 
 
 def _refuse_for_run(name: str, given: Any, run: Path) -> None:

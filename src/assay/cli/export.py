@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import Json, note
+from assay.cli.options import Json
+from assay.cli.output import note
 
 
 def command(

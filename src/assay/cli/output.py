@@ -9,21 +9,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from assay.estimate import Estimate
 from assay.finding import Assessment
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML report.")]
-Level = Annotated[float, typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals.")]
-RngSeed = Annotated[int, typer.Option("--rng-seed", min=0, help="Seed of every random number of the assessment.")]
-FailIf = Annotated[
-    list[str] | None,
-    typer.Option("--fail-if", metavar="GATE", help="Exit 1 when this holds, such as 'drop > 3 points'. Repeatable."),
-]
 
 PLAIN_WIDTH = 150
 

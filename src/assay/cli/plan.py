@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import Json
+from assay.cli.options import Json, Offline
 
 
 def command(
@@ -16,7 +16,7 @@ def command(
         Path | None, typer.Option("--run", metavar="DIR", help="A run folder: what is there is not counted.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=2, help="Only so many rows of each data set.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Reach no network; use what is on this machine.")] = False,
+    offline: Offline = False,
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
     json: Json = False,
 ) -> None:

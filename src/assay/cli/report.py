@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import Html, Json, Level, RngSeed, note
+from assay.cli.options import Html, Json, Level, RngSeed
+from assay.cli.output import note
 
 
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+from assay.cli.options import Reporting
 
 if TYPE_CHECKING:
     from assay.finding import Assessment
@@ -47,11 +47,8 @@ def command(
                                                  "90, 95 and 99 % of the best. Repeatable.", metavar="SCORE")] = None,
     weigh: Annotated[Names, _option("--weigh", "An indicator to weigh; performance, adaptation_seconds and one of "
                                     "complexity unless named. Repeatable.", metavar="INDICATOR")] = None,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:  # fmt: skip
     """Say how far models carry: gain over the untrained twin, labels saved, cost, and who wins under which weights."""
     from assay.assess.reusability import Columns
@@ -59,10 +56,10 @@ def command(
     columns = Columns(model=model, target=(target or ["target"])[0], score=score, budget=budget, draw=draw, role=role,
                       seconds=seconds, error=error, lower=lower)  # fmt: skip
     options: dict[str, Any] = {"constraints": limit or (), "reach": reach or (), "indicators": weigh or (),
-                               "level": level, "rng_seed": rng_seed}  # fmt: skip
+                               "level": reporting.level, "rng_seed": reporting.rng_seed}  # fmt: skip
     near: dict[str, Any] = {"source_data": source_data or (), "source_statistics": source_statistics or (),
                             "targets": target or ()}  # fmt: skip
-    emit(_assess(source, near, columns, options), json=json, html=html, fail_if=fail_if)
+    reporting.tell(_assess(source, near, columns, options))
 
 
 def _assess(sources: list[str], near: dict[str, Any], columns: Any, options: dict[str, Any]) -> Assessment:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, note
+from assay.cli.options import Offline, Reporting
+from assay.cli.output import emit, note
 
 
 def command(
@@ -21,16 +22,13 @@ def command(
     limit: Annotated[
         int | None, typer.Option("--limit", min=2, help="Only so many rows of each data set: a smoke run.")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Reach no network; use what is on this machine.")] = False,
+    offline: Offline = False,
     ledger: Annotated[
         str | None, typer.Option("--ledger", metavar="URL", help="A SQLAlchemy URL instead of SQLite.")
     ] = None,
     keep_failed: Annotated[bool, typer.Option("--keep-failed", help="Do not try failed trials again.")] = False,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> int:
     """Run a study and report it. The same command again resumes."""
     from assay.study import Study
@@ -38,14 +36,11 @@ def command(
     made = Study.from_file(study, limit=limit)
     folder = run or (study if study.is_dir() else Path("runs") / _folder_name(made.spec.name))
     result = made.run(folder, offline=offline, device=device, retry_failed=not keep_failed, ledger=ledger)
-    return finish(result, json=json, html=html, level=level, rng_seed=rng_seed, fail_if=fail_if)
+    return finish(result, reporting)
 
 
-def finish(
-    result: object, *, json: bool, html: Path | None, level: float, rng_seed: int, fail_if: list[str] | None
-) -> int:
+def finish(result: object, reporting: Reporting) -> int:
     """Print what was found, write the report, judge the gates; the exit status."""
-    from assay.cli.output import emit
     from assay.study import Run
 
     assert isinstance(result, Run)
@@ -54,11 +49,11 @@ def finish(
         note(f"{tally.done} trials run, {tally.reused} already there, {tally.failed} failed, {tally.seconds:.1f} s")
         for error in tally.errors:
             note(f"failed: {error}")
-    assessments = result.assess(level=level, rng_seed=rng_seed)
-    page = result.report(html, assessments=assessments)
+    assessments = result.assess(level=reporting.level, rng_seed=reporting.rng_seed)
+    page = result.report(reporting.html, assessments=assessments)
     for assessment in assessments:
         if assessment.lens == "selection":
-            emit(assessment, json=json, html=None, fail_if=fail_if)
+            emit(assessment, json=reporting.json, html=None, fail_if=reporting.fail_if)
     note(f"report: {page}")
     return 3 if tally is not None and tally.failed else 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+from assay.cli.options import Reporting
 
 if TYPE_CHECKING:
     from assay.finding import Assessment
@@ -34,11 +34,8 @@ def command(
     group: Group = None,
     data: Annotated[str | None, typer.Option("--data", help="Run: the data set, by its label.")] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="The metric; a run's first one, or accuracy.")] = None,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:
     """Rank models on the same items, and say which can't be told apart."""
     from assay.assess.selection.front import selection
@@ -47,23 +44,24 @@ def command(
     from assay.ledger.tables import read_table
 
     if is_run(source):
-        emit(_of_run(source, data, metric, level, rng_seed), json=json, html=html, fail_if=fail_if)
+        reporting.tell(_of_run(source, data, metric, reporting))
         return
     columns = Columns(
         model=model, item=item, target=target, prediction=prediction, score=tuple(score or ()), draw=draw, seed=seed,
         group=group,
     )  # fmt: skip
-    found = selection(read_table(source), columns, metric=metric, task=source.stem, level=level, rng_seed=rng_seed)
-    emit(found, json=json, html=html, fail_if=fail_if)
+    found = selection(read_table(source), columns, metric=metric, task=source.stem, level=reporting.level,
+                      rng_seed=reporting.rng_seed)  # fmt: skip
+    reporting.tell(found)
 
 
-def _of_run(source: Path, data: str | None, metric: str | None, level: float, rng_seed: int) -> Assessment:
+def _of_run(source: Path, data: str | None, metric: str | None, reporting: Reporting) -> Assessment:
     from assay.errors import UnknownNameError, UsageError
     from assay.ledger import open_run
     from assay.run.lenses import select_models
 
-    found = {str(a.inputs["task"]): a for a in select_models(open_run(source), level=level, rng_seed=rng_seed,
-                                                              metric=metric)}  # fmt: skip
+    every = select_models(open_run(source), level=reporting.level, rng_seed=reporting.rng_seed, metric=metric)
+    found = {str(assessment.inputs["task"]): assessment for assessment in every}
     if data is not None:
         if data not in found:
             raise UnknownNameError("data set", data, found, where=str(source))

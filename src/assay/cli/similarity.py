@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit, note
-from assay.cli.rank import Store
+from assay.cli.options import Reporting, Store
+from assay.cli.output import note
 
 Models = Annotated[list[str], typer.Option("--model", metavar="MODEL", help="A model that makes features. Repeatable.")]
 Data = Annotated[list[str], typer.Option("--data", metavar="DATA", help="A data set; every two are compared.")]
@@ -35,17 +35,15 @@ def command(
     save_statistics: Save = None,
     rows: Rows = 600,
     store: Store = None,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:
     """Measure how near data sets and models are: distances with intervals, floors and p-values, matrices and maps."""
     from assay.run.similarity import plan_of, save_all, similarity
     from assay.store.features import FeatureStore
 
-    plan = plan_of(model, data, source_data or (), source_statistics or (), rows=rows, level=level, rng_seed=rng_seed)
+    plan = plan_of(model, data, source_data or (), source_statistics or (), rows=rows, level=reporting.level,
+                   rng_seed=reporting.rng_seed)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         kept = FeatureStore(store or Path(folder))
         if save_statistics is not None:
@@ -53,4 +51,4 @@ def command(
                 note(f"statistics: {path}")
         if len(data) + len(source_data or ()) + len(source_statistics or ()) < 2 and len(model) < 2 and save_statistics:
             return
-        emit(similarity(plan, kept, say=note), json=json, html=html, fail_if=fail_if)
+        reporting.tell(similarity(plan, kept, say=note))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import Json
+from assay.cli.options import Json
 
 
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+from assay.cli.options import Reporting
 
 if TYPE_CHECKING:
     from assay.finding import Assessment
@@ -52,11 +52,8 @@ def command(
     cost_task: Annotated[Number, _option("--cost-task", "Cost of a further task, before its runs.")] = None,
     cost_run: Annotated[Number, _option("--cost-run", "Cost of one run of one model on one task.")] = None,
     cost_item: Annotated[Number, _option("--cost-item", "Cost of one item for one model.")] = None,
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:  # fmt: skip
     """Say whether a ranking holds on other tasks, on these again, and over time."""
     from assay.errors import UsageError
@@ -70,10 +67,10 @@ def command(
         "top": top, "tau": tau, "cost_task": cost_task, "cost_run": cost_run, "cost_item": cost_item,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
-    emit(_assess(source, against, given, level, rng_seed), json=json, html=html, fail_if=fail_if)
+    reporting.tell(_assess(source, against, given, reporting))
 
 
-def _assess(source: Path, against: Path | None, given: dict[str, Any], level: float, rng_seed: int) -> Assessment:
+def _assess(source: Path, against: Path | None, given: dict[str, Any], reporting: Reporting) -> Assessment:
     from assay.assess.sustainability import sustainability
     from assay.ledger import is_run, open_run
     from assay.ledger.readers.results import read_results
@@ -87,6 +84,6 @@ def _assess(source: Path, against: Path | None, given: dict[str, Any], level: fl
         table = read_results(source)
     other = None if against is None else read_results(against)
     return sustainability(
-        table, against=other, level=level, rng=stream(rng_seed, "sustainability"),
+        table, against=other, level=reporting.level, rng=stream(reporting.rng_seed, "sustainability"),
         **{**table.attrs.get("options", {}), **given},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.output import FailIf, Html, Json, Level, RngSeed, emit
+from assay.cli.options import Reporting
 
 
 def command(
@@ -26,11 +26,8 @@ def command(
         ),
     ] = None,
     accuracy: Annotated[str, typer.Option("--accuracy", help="Column of what was really reached.")] = "accuracy",
-    json: Json = False,
-    html: Html = None,
-    level: Level = 0.95,
-    rng_seed: RngSeed = 0,
-    fail_if: FailIf = None,
+    *,
+    reporting: Reporting,
 ) -> None:
     """Judge scores by weighted Kendall and top-k regret, against chance and the static rank."""
     from assay.assess.selection.validation import ScoreColumns, validate_scores
@@ -41,6 +38,6 @@ def command(
     functions = {name: own_callable(name.removeprefix("py:")) for name in function or ()}
     named = tuple(score or (() if functions else ("score",)))
     columns = ScoreColumns(model=model, dataset=dataset, scores=named, accuracy=accuracy)
-    found = validate_scores(read_table(table), columns, functions=functions, level=level,
-                            rng=stream(rng_seed, "validate-scores"))  # fmt: skip
-    emit(found, json=json, html=html, fail_if=fail_if)
+    found = validate_scores(read_table(table), columns, functions=functions, level=reporting.level,
+                            rng=stream(reporting.rng_seed, "validate-scores"))  # fmt: skip
+    reporting.tell(found)
