@@ -9,7 +9,7 @@ each). Features are computed once, with the seconds an item took up to each cut,
 
 A split draws 60 % of the rows to learn from; the rest is the test. Brute force is the tuned probe of every candidate on
 all learning rows, computed once a split and kept. A study draws the learning rows in another order: `select` runs its
-own stages (`assay.assess.selection.racing`) on a growing sample of them, as `assay.run.selecting` does, and is charged
+own stages (`assay.assess.selection.racing`) on a growing sample of them, as `assay.run.race` does, and is charged
 the measured seconds of the items each stage adds.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 from assay.assess.selection.candidates import Candidate, Run
 from assay.assess.selection.racing import hold_stage, schedule
 from assay.outcome import Predictions
-from assay.run.contenders import interleaved
+from assay.run.sample import interleaved
 from assay.stats.proportion import mcnemar_mid_p
 from assay.transfer import Factorisation
 from assay.transfer.ridge import ridge_left_out

@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "AssayError": "assay.errors",
     "Assessment": "assay.finding",
-    "Budget": "assay.run.selecting",
+    "Budget": "assay.run.question",
     "Estimate": "assay.estimate",
     "Finding": "assay.finding",
-    "Question": "assay.run.selecting",
+    "Question": "assay.run.question",
     "Run": "assay.study",
     "Study": "assay.study",
     "configurability": "assay.assess.configurability",
@@ -69,7 +69,8 @@ if TYPE_CHECKING:
     from assay.estimate import Estimate
     from assay.finding import Assessment, Finding
     from assay.run.export import load
-    from assay.run.selecting import Budget, Question, rank, select
+    from assay.run.question import Budget, Question
+    from assay.run.selecting import rank, select
     from assay.sources.data import load_data
     from assay.sources.models import load_model
     from assay.study import Run, Study

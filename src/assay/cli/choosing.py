@@ -12,7 +12,7 @@ from assay.cli.options import Offline, Reporting, Store
 from assay.cli.output import note
 
 if TYPE_CHECKING:
-    from assay.run.selecting import Question
+    from assay.run.question import Question
 
 Data = Annotated[
     str, typer.Option("--data", metavar="DATA", help="The data, such as folder:photos/ or sklearn:digits.")
@@ -53,7 +53,7 @@ class Choosing:
 
     def question(self, data: str, models: list[str], reporting: Reporting, **more: Any) -> Question:
         """The question, with what the user's tables say of the models beforehand."""
-        from assay.run.selecting import Question
+        from assay.run.question import Question
         from assay.sources.data import load_data
 
         loaded = load_data(data, offline=self.offline)

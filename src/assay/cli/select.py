@@ -29,7 +29,8 @@ def command(
     reporting: Reporting,
 ) -> None:
     """Find a model to build on for a part of what running them all would cost."""
-    from assay.run.selecting import Budget, select
+    from assay.run.question import Budget
+    from assay.run.selecting import select
 
     limit = Budget.parse(budget, per_hour=per_hour)
     question = choosing.question(data, models, reporting)

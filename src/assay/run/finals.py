@@ -20,7 +20,8 @@ from assay.contracts import AdaptJob
 from assay.errors import AssayError
 from assay.metrics import METRICS
 from assay.outcome import Cost, Predictions
-from assay.run.contenders import Contender, Sample
+from assay.run.contenders import Contender
+from assay.run.sample import Sample
 from assay.spec import DataSlice, TrialSpec
 
 RUNGS: tuple[dict[str, int], ...] = ({"head_epochs": 1, "epochs": 1}, {"head_epochs": 2, "epochs": 3})

@@ -24,8 +24,9 @@ from assay.estimate import show_level
 from assay.finding import Figure
 from assay.metrics import interval
 from assay.outcome import Predictions
-from assay.run.contenders import Bench, Contender, Sample, interleaved
+from assay.run.contenders import Bench, Contender
 from assay.run.finals import split
+from assay.run.sample import Sample, interleaved
 from assay.spec import DataSlice, TrialSpec
 
 MOST_ROWS = 1000

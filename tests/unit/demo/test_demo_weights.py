@@ -6,7 +6,8 @@ from PIL import Image
 
 from assay.demo import weights
 from assay.errors import MachineError
-from assay.run.selecting import Question, rank
+from assay.run.question import Question
+from assay.run.selecting import rank
 from assay.sources.data import load_data
 from assay.sources.models import load_model
 from assay.sources.models.weights.digest import digest_files

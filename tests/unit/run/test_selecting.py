@@ -11,9 +11,10 @@ import pytest
 
 from assay.assess.selection.combination import Past
 from assay.errors import MachineError, NothingToAssessError, UsageError
-from assay.run.contenders import draw_sample
 from assay.run.finals import split
-from assay.run.selecting import Budget, Question, rank, select
+from assay.run.question import Budget, Question
+from assay.run.sample import draw_sample
+from assay.run.selecting import rank, select
 from assay.sources.data import load_data
 from assay.sources.data.corruptions import corrupted
 from assay.spec import ModelRef
