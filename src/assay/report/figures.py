@@ -66,11 +66,6 @@ def still(drawing: Drawing, *, width: int = 720, background: str | None = GROUND
     return _converter().vegalite_to_svg(_static(drawing, width, background))
 
 
-def to_png(figure: Figure, *, width: int = 720, scale: float = 2.0, background: str | None = GROUND) -> bytes:
-    """The same as a PNG picture, `scale` pixels for each unit of width."""
-    return _converter().vegalite_to_png(_static(draw(figure), width, background), scale=scale)
-
-
 def javascript() -> str:
     """Vega, Vega-Lite and the embedding script, to be placed in a page once."""
     return bundle(_converter())

@@ -173,11 +173,3 @@ def _warnings(name: str, pool: Pooled, around: Around) -> list[str]:
     if beyond < (around.value.width or 0.0) / 2:
         notes.append("No farther than two halves of one set are from each other, as far as this sample tells.")
     return notes
-
-
-def thinned(side: SetFeatures, most: int, rng: np.random.Generator) -> SetFeatures:
-    """At most `most` items of a set, at random."""
-    if len(side.x) <= most:
-        return side
-    rows = np.sort(rng.permutation(len(side.x))[:most])
-    return SetFeatures(name=side.name, x=side.x[rows], labels=None if side.labels is None else side.labels[rows])

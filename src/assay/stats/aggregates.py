@@ -37,11 +37,6 @@ def iqm(scores: Scores) -> Scores:
     return _over_tasks(scores, lambda own, axis: np.apply_along_axis(_trimmed, axis, own))
 
 
-def iqm_of_runs(runs: Scores) -> float:
-    """Interquartile mean of all runs of one model: (s, t) seeds × tasks taken as one list, as rliable defines it."""
-    return _trimmed(np.asarray(runs, dtype=float).ravel())
-
-
 def optimality_gap(runs: Scores, gamma: float = 1.0) -> float:
     """Mean shortfall from `gamma` over all runs (s, t) of one model; runs above it count as reaching it.
 

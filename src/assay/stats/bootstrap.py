@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
+from scipy import stats
 
 from assay.errors import ShapeError, UsageError
 
@@ -83,34 +83,6 @@ def bootstrap_means(
     table = table.reshape(len(table), -1)
     batches = resample_weights(len(table), resamples=resamples, rng=rng, groups=groups)
     return np.concatenate([weights @ table / weights.sum(axis=1, keepdims=True) for weights in batches])
-
-
-def bootstrap_counts(
-    cells: ArrayLike, size: int, *, resamples: int, rng: np.random.Generator, groups: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """(resamples, m, size) items in each cell, for m models on the same resamples.
-
-    With cells `true · c + predicted` and size c², a row is a confusion table, and any metric of counts follows.
-
-    Args:
-        cells: (n, m) cell of each item and model, from 0 to size − 1; or (n,).
-        size: number of cells.
-        resamples: how many.
-        rng: draws them.
-        groups: (n,) group of each item.
-
-    Raises:
-        ShapeError: for cells outside 0 to size − 1, or of another shape.
-    """
-    table = np.asarray(cells, dtype=np.int64)
-    table = table.reshape(len(table), -1)
-    if table.size and (table.min() < 0 or table.max() >= size):
-        raise ShapeError(f"cells lie between 0 and {size - 1}; got {int(table.min())} to {int(table.max())}")
-    n, m = table.shape
-    columns = (table + size * np.arange(m)).ravel()
-    ones = sparse.csr_matrix((np.ones(n * m), columns, np.arange(0, n * m + 1, m)), shape=(n, m * size))
-    batches = resample_weights(n, resamples=resamples, rng=rng, groups=groups)
-    return np.concatenate([np.asarray(weights @ ones) for weights in batches]).reshape(resamples, m, size)
 
 
 def percentile_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[Any, Any]:

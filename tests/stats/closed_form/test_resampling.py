@@ -7,7 +7,6 @@ from scipy import stats
 from assay.errors import ShapeError, UsageError
 from assay.stats.bootstrap import (
     bca_interval,
-    bootstrap_counts,
     bootstrap_means,
     percentile_interval,
     resample_weights,
@@ -20,17 +19,15 @@ def _weights(n, resamples, seed, groups=None):
     )
 
 
-def test_means_and_counts_are_those_of_the_drawn_items(rng):
-    """Each resampled mean and table equals the one computed from the items that its weights name."""
-    values, cells = rng.normal(size=(30, 3)), rng.integers(0, 6, (30, 3))
+def test_means_are_those_of_the_drawn_items(rng):
+    """Each resampled mean equals the one computed from the items that its weights name."""
+    values = rng.normal(size=(30, 3))
     weights = _weights(30, 50, 1).astype(int)
     means = bootstrap_means(values, resamples=50, rng=np.random.default_rng(1))
-    counts = bootstrap_counts(cells, 6, resamples=50, rng=np.random.default_rng(1))
 
     for row in range(50):
         drawn = np.repeat(np.arange(30), weights[row])
         assert means[row] == pytest.approx(values[drawn].mean(axis=0))
-        assert counts[row].tolist() == [np.bincount(cells[drawn, model], minlength=6).tolist() for model in range(3)]
 
 
 def test_the_spread_of_means_is_the_standard_error(rng):
@@ -82,10 +79,8 @@ def test_bca_refuses_few_resamples_and_one_sided_ones(rng):
 
 
 def test_faulty_arguments_are_refused(rng):
-    """Groups and cells that do not fit are named."""
+    """Groups that do not fit are named, and no items at all are refused."""
     with pytest.raises(ShapeError, match="groups are"):
         next(resample_weights(5, resamples=2, rng=rng, groups=[1, 2]))
-    with pytest.raises(ShapeError, match="between 0 and 3"):
-        bootstrap_counts([0, 4], 4, resamples=2, rng=rng)
     with pytest.raises(UsageError, match="needs items"):
         next(resample_weights(0, resamples=2, rng=rng))

@@ -349,14 +349,6 @@ def test_what_xml_forbids_does_not_reach_the_drawing_program():
     assert "\x1b" not in svg
 
 
-def test_a_picture_can_be_saved_as_png():
-    """The same drawing is a PNG of the size asked for."""
-    image = figures.to_png(FIGURES[0], width=300, scale=1.0)
-
-    assert image.startswith(b"\x89PNG")
-    assert int.from_bytes(image[16:20], "big") == pytest.approx(300, abs=2)
-
-
 def test_an_estimate_and_three_columns_read_the_same():
     """A value with an interval is read alike from an Estimate and from columns."""
     estimate = Estimate(name="s", value=0.5, low=0.4, high=0.7)

@@ -8,7 +8,6 @@ sustainability lens must be told to read it, such as which column holds the stan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ import pandas as pd
 from assay.errors import DataError
 from assay.ledger.readers import helm, lm_eval, mteb, timm_results
 from assay.ledger.tables import read_table
-
-Reader = Callable[[Path], pd.DataFrame]
 
 
 def read_results(path: str | Path) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +20,6 @@ def item_digest(item: Any) -> str:
     """
     state = xxhash.xxh3_128()
     _feed(state, item)
-    return state.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """128 bits over the bytes of a file, read in pieces of 1 MiB."""
-    state = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            state.update(piece)
     return state.hexdigest()
 
 
