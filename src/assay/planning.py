@@ -89,7 +89,7 @@ def _feature_row(
         settings = study.spec.features
         cost = estimate_cost(
             model.load(), part.dataset, len(part.dataset), engine=settings.engine, precision=settings.precision,
-            batch_size=settings.batch_size,
+            batch_size=settings.batch_size, device=settings.device,
         )  # fmt: skip
     except AssayError as error:
         return {**row, "seconds": None, "peak_bytes": None, "disk_bytes": None, "engine": None, "note": str(error)}

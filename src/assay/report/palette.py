@@ -63,9 +63,9 @@ def ink(name: str) -> str:
     return f"var(--{name})"
 
 
-def literal(text: str, theme: Mapping[str, str] = LIGHT) -> str:
-    """A Vega specification, as JSON text, with every colour variable replaced by the theme's value."""
-    return re.sub(r'"var\(--([\w-]+)\)"', lambda match: f'"{theme[match[1]]}"', text)
+def literal(text: str) -> str:
+    """A Vega specification, as JSON text, with every colour variable replaced by its value in the light theme."""
+    return re.sub(r'"var\(--([\w-]+)\)"', lambda match: f'"{LIGHT[match[1]]}"', text)
 
 
 def vega_config() -> dict[str, Any]:

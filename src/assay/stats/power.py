@@ -177,9 +177,9 @@ def chance_of_right_order(effect: float, components: Components, tasks: float) -
     return 1.0 if error == 0 else float(special.ndtr(abs(effect) / error))
 
 
-def difference_error(components: Components, *, seeds: float | None = None, items: float | None = None) -> float:
-    """Standard deviation between tasks of the difference of two models' scores, with that many seeds and items."""
-    return math.sqrt(2 * components.error(1.0, seeds, items))
+def difference_error(components: Components) -> float:
+    """Standard deviation between tasks of the difference of two models' scores."""
+    return math.sqrt(2 * components.error(1.0))
 
 
 def runs_for_these_tasks(

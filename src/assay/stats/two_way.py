@@ -30,9 +30,11 @@ class TwoWay:
     """(w,) logit of a model of age 0 in each window; NaN where the window was not tested."""
     error: float | None
     """Standard error of the slope, between windows."""
+    level: float
+    """Confidence level of the interval."""
 
 
-def fit_two_way(right: Floats, count: Floats, age: Floats, window: NDArray[np.int_], *, level: float = 0.95) -> TwoWay:
+def fit_two_way(right: Floats, count: Floats, age: Floats, window: NDArray[np.int_], *, level: float) -> TwoWay:
     """Fit the two-way model to the cells of a triangle.
 
     Args:
@@ -40,7 +42,7 @@ def fit_two_way(right: Floats, count: Floats, age: Floats, window: NDArray[np.in
         count: (k,) numbers of items a cell, positive.
         age: (k,) age of the model in the cell.
         window: (k,) index of the cell's window, from 0.
-        level: confidence level.
+        level: confidence level of the interval.
 
     Returns:
         The fit. The interval comes from leaving out one window at a time, since cells of a window share its items.
@@ -53,13 +55,13 @@ def fit_two_way(right: Floats, count: Floats, age: Floats, window: NDArray[np.in
         raise ShapeError("no window was met by models of two ages")
     slope, difficulty = _fit(right, count, age, window)
     if len(mixed) < 4:
-        return TwoWay(slope=slope, low=None, high=None, difficulty=difficulty, error=None)
+        return TwoWay(slope=slope, low=None, high=None, difficulty=difficulty, error=None, level=level)
     kept = [window != w for w in mixed]
     without = np.array([_fit(right[k], count[k], age[k], window[k])[0] for k in kept])
     m = len(mixed)
     error = float(np.sqrt((m - 1) / m * ((without - without.mean()) ** 2).sum()))
     half = float(t.ppf((1 + level) / 2, m - 1)) * error
-    return TwoWay(slope=slope, low=slope - half, high=slope + half, difficulty=difficulty, error=error)
+    return TwoWay(slope=slope, low=slope - half, high=slope + half, difficulty=difficulty, error=error, level=level)
 
 
 def _fit(right: Floats, count: Floats, age: Floats, window: NDArray[np.int_]) -> tuple[float, Floats]:

@@ -1,12 +1,14 @@
 """Kernels of durability against formulas, exact enumeration and each other."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import beta, norm
+from scipy.stats import beta, norm, t
 
+from assay.assess.durability.regret import ageing
 from assay.errors import ShapeError, UnknownNameError, UsageError
 from assay.estimate import Estimate
 from assay.stats.anytime import RiskBound, expected_delay, log_evidence, raise_bound, source_ceiling
@@ -327,10 +329,22 @@ def test_ageing_and_difficulty_are_told_apart():
     difficulty, slope = np.array([2.0, 1.0, 1.5, 0.5, 1.8]), -0.2
     window, age = np.array([(w, w - o) for o in range(5) for w in range(o, 5)]).T
     p = 1 / (1 + np.exp(-(difficulty[window] + slope * age)))
-    found = fit_two_way(1e6 * p, np.full(len(p), 1e6), age.astype(float), window)
+    found = fit_two_way(1e6 * p, np.full(len(p), 1e6), age.astype(float), window, level=0.95)
 
     assert found.slope == pytest.approx(slope, abs=1e-4)
     np.testing.assert_allclose(found.difficulty, difficulty, atol=1e-3)
     assert found.low == pytest.approx(found.high, abs=1e-4)
     with pytest.raises(ShapeError):
-        fit_two_way(np.ones(2), np.full(2, 2.0), np.zeros(2), np.array([0, 1]))
+        fit_two_way(np.ones(2), np.full(2, 2.0), np.zeros(2), np.array([0, 1]), level=0.95)
+
+
+def test_the_interval_of_ageing_is_of_the_level_that_it_names(rng):
+    """Ends lie a Student quantile of the stated level from the slope, and the estimate names that level."""
+    window, age = np.array([(w, w - o) for o in range(6) for w in range(o, 6)]).T
+    count = np.full(len(age), 200.0)
+    fits = {level: fit_two_way(rng.binomial(200, 0.8, len(age)).astype(float), count, age.astype(float), window,
+                               level=level) for level in (0.8, 0.95)}  # fmt: skip
+    for level, fit in fits.items():
+        told = ageing(fit, SimpleNamespace(windows=range(6)), "month")
+        assert fit.high - fit.slope == pytest.approx(t.ppf((1 + level) / 2, 4) * fit.error)
+        assert told.level == level

@@ -212,16 +212,13 @@ def _moment(periods: Periods, time: float | None) -> str | None:
     return show_instant(float(np.floor(at / 86_400e6) * 86_400e6), "day")
 
 
-def label_plan(
-    scoring: Scoring, source: Estimate, per_window: float, *, correlation: float = 0.0,
-) -> list[dict[str, Any]]:  # fmt: skip
+def label_plan(scoring: Scoring, source: Estimate, per_window: float) -> list[dict[str, Any]]:
     """How many labels a window would need to show a drop, with a chance of 80 %.
 
     Args:
         scoring: level.
         source: the score of the source period.
         per_window: labels a window has now.
-        correlation: of a label-free guess with the score of a row; it saves ρ² of the labels.
 
     Returns:
         One row a drop: `drop` in points, `labels` between two windows, `labels_against_source` with a long source.
@@ -236,7 +233,7 @@ def label_plan(
     rows: list[dict[str, Any]] = []
     for drop in PLAN:
         p = source.value - drop / 2
-        need = reach * 2 * p * (1 - p) / drop**2 * (1 - correlation**2)
+        need = reach * 2 * p * (1 - p) / drop**2
         rows.append({"drop": 100 * drop, "labels": int(np.ceil(need)), "labels_against_source": int(np.ceil(need / 2)),
                      "labels_now": round(per_window, 1)})  # fmt: skip
     return rows

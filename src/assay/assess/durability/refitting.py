@@ -70,10 +70,10 @@ def refit_along(
     except NothingToAssessError as error:
         return str(error)
     names, times = periods.windows.names, periods.windows.times
-    cells, fit = triangle(stream, times)
+    cells, fit = triangle(stream, times, level=level)
     unit = periods.windows.unit
     old = (Estimate.unknown("ageing", "no window was met by heads of two ages", unit=f"points per {unit}")
-           if fit is None else ageing(fit, stream, unit, level=level))  # fmt: skip
+           if fit is None else ageing(fit, stream, unit))  # fmt: skip
     for cell in cells:
         cell["origin"], cell["window"] = names[cell["origin"]], names[cell["window"]]
         cell["score"] = cell.pop("right") / cell["n"]

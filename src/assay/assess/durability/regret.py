@@ -92,12 +92,13 @@ def regret_of(stream: Stream, names: Sequence[str], *, level: float) -> Regret:
                             level=level)  # fmt: skip
 
 
-def triangle(stream: Stream, times: Floats) -> tuple[list[dict[str, Any]], TwoWay | None]:
+def triangle(stream: Stream, times: Floats, *, level: float) -> tuple[list[dict[str, Any]], TwoWay | None]:
     """Every origin against every window, and ageing and difficulty apart.
 
     Args:
         stream: the heads.
         times: (w) of all windows, in units of the rate.
+        level: confidence level of the slope.
 
     Returns:
         Cells as rows (`origin`, `window`, `age`, `n`, `score`), and the two-way fit; None where no window was met by
@@ -114,10 +115,10 @@ def triangle(stream: Stream, times: Floats) -> tuple[list[dict[str, Any]], TwoWa
     at = columns["window"].astype(int)
     if not any(np.ptp(columns["age"][at == w]) > 0 for w in np.unique(at)):
         return cells, None
-    return cells, fit_two_way(columns["right"], columns["n"], columns["age"], at)
+    return cells, fit_two_way(columns["right"], columns["n"], columns["age"], at, level=level)
 
 
-def ageing(fit: TwoWay, stream: Stream, unit: str, *, level: float) -> Estimate:
+def ageing(fit: TwoWay, stream: Stream, unit: str) -> Estimate:
     """The slope of the two-way fit in points per unit of age, at the mean difficulty."""
     known = fit.difficulty[np.isfinite(fit.difficulty)]
     p = float(expit(known.mean()))
@@ -128,4 +129,4 @@ def ageing(fit: TwoWay, stream: Stream, unit: str, *, level: float) -> Estimate:
     }  # fmt: skip
     if fit.low is None or fit.high is None:
         return Estimate(**about)
-    return Estimate(low=fit.low * factor, high=fit.high * factor, level=level, **about)
+    return Estimate(low=fit.low * factor, high=fit.high * factor, level=fit.level, **about)
