@@ -1,9 +1,10 @@
 """Orthonormal bases of effects: what a parameter, or a pair of parameters, can do to a score.
 
 Each parameter gets functions that are orthonormal under its own measure: contrasts of its levels where it has few,
-Legendre polynomials of its position where it is a range. Products of two parameters' functions span their interaction.
-Under the product measure all these functions are orthonormal, so the variance of an effect is the sum of its squared
-coefficients (functional ANOVA: Hoeffding, 1948; Hutter, Hoos and Leyton-Brown, 2014, section 3).
+polynomials of their order where the levels are numbers, Legendre polynomials of its position where it is a range.
+Products of two parameters' functions span their interaction. Under the product measure all these functions are
+orthonormal, so the variance of an effect is the sum of its squared coefficients (functional ANOVA: Hoeffding, 1948;
+Hutter, Hoos and Leyton-Brown, 2014, section 3).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Parameter:
     """(n,) positions in [0, 1] for a range, level codes for a choice."""
     levels: tuple[str, ...] = ()
     """Names of the levels in the order of their codes; empty for a range."""
+    ordered: bool = False
+    """Whether the order of the levels means something, as it does for numbers; a range is ordered anyway."""
 
     @property
     def is_range(self) -> bool:
@@ -40,6 +43,8 @@ class Parameter:
         """(n, q) orthonormal functions at the observed values, the constant left out."""
         if self.is_range:
             return legendre(self.values, degree)
+        if self.ordered:
+            return step_polynomials(len(self.levels))[self.values.astype(int)]
         return contrasts(len(self.levels))[self.values.astype(int)]
 
 
@@ -75,6 +80,18 @@ def contrasts(levels: int) -> NDArray[np.float64]:
     return helmert / np.sqrt((helmert**2).mean(axis=0))
 
 
+def step_polynomials(levels: int) -> NDArray[np.float64]:
+    """(levels, levels − 1) polynomials of the place in an order, lowest degree first, orthonormal as `contrasts` are.
+
+    They span what `contrasts` span; apart, they let a prior hold that neighbours do alike.
+    """
+    if levels < 2:
+        raise UsageError("a choice needs at least two levels")
+    place = np.linspace(-1.0, 1.0, levels)
+    basis, signs = np.linalg.qr(np.vander(place, levels, increasing=True))
+    return basis[:, 1:] * np.sign(np.diag(signs))[1:] * np.sqrt(levels)
+
+
 def effects(
     parameters: Sequence[Parameter], *, degree: int = 3, pair_degree: int = 2, order: int = 2, most_columns: int = 400
 ) -> list[Effect]:
@@ -103,7 +120,8 @@ def effects(
 
 
 def _decay(parameter: Parameter, count: int) -> NDArray[np.float64]:
-    return 1.0 / np.arange(1, count + 1) ** 2 if parameter.is_range else np.ones(count)
+    smooth = parameter.is_range or parameter.ordered
+    return 1.0 / np.arange(1, count + 1) ** 2 if smooth else np.ones(count)
 
 
 def _product(bases: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from assay.assess.configurability import configurability, trials_from_frame
+from assay.assess.configurability.defaults import Advice
 from assay.assess.configurability.tunability import chosen_score
 from assay.cli.app import run
 from assay.errors import DataError, NothingToAssessError, UnknownNameError
@@ -242,7 +243,26 @@ def test_what_to_run_next_was_never_run_and_leads(rng):
     first = found.tables["next_runs"][0]
     assert first["configuration"] == "model=m5, lr=0.1, epochs=40"
     assert first["chance_to_lead"] > 0.5
+    assert first["why"] == "may lead"
     assert configurability(trials_from_frame(whole, score="score"), resamples=100).tables["next_runs"] == []
+
+
+def test_a_run_that_settles_the_settings_is_named_where_they_are_open():
+    """Two settings tie; a run of the model whose gap is open is worth more than one of the model whose gap is known."""
+    candidates = tuple((model, lr) for model in ("a", "b") for lr in (0.1, 0.01))
+    noise = np.random.default_rng(0).normal(size=(400, 4)) * np.array([0.01, 0.01, 0.01, 1.0])
+    known = np.array([5.0, 5.0, 3.0, 3.0]) + (noise - noise.mean(axis=0))
+    none = np.zeros(4, dtype=bool)
+    advice = Advice(names=("model", "lr"), candidates=candidates, groups=("all",), draws=(known,), run=(none,))
+
+    settling = advice.settles(0)
+    assert settling is not None
+    assert int(settling.argmax()) == 3
+    # Half of the open gap's standard deviation of 1 counts for the mean over two models: E max(0, Z / 2) = 0.2.
+    assert settling[3] == pytest.approx(0.5 / np.sqrt(2 * np.pi), abs=0.03)
+    assert list(advice.next(0, 2).values()) == ["may lead", "settles the settings for all"]
+    assert list(advice.next(0, 2))[1] == 3
+    assert set(advice.next(0, 9)) == {0, 1, 2, 3}
 
 
 def test_settings_for_every_model_stand_beside_the_best_configuration(rng):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from assay.assess.configurability.trials import Trials, Units, parameters_of
@@ -55,13 +56,53 @@ class Advice:
         kept = [g for g in range(len(self.groups)) if g != without or len(self.groups) == 1]
         return int(regret[kept].mean(axis=0).argmin())
 
-    def next(self, group: int, most: int) -> list[int]:
-        """Candidates never run in a group, those first that may well score best there: by the upper end of the draws.
+    def next(self, group: int, most: int) -> dict[int, str]:
+        """Candidates never run in a group, and what each is for, in the order in which they should be run.
 
-        The upper end, not the mean: what is little known is worth a run more than what is surely second.
+        In turn one that may well score best there, by the upper end of its draws (what is little known is worth a run
+        more than what is surely second), and one that settles which settings suit every contender, where there are any.
         """
-        hoped = np.where(self.run[group], -np.inf, np.quantile(self.draws[group], HOPED, axis=0))
-        return [int(k) for k in np.argsort(-hoped, kind="stable")[:most] if np.isfinite(hoped[k])]
+        hoped, settling = np.quantile(self.draws[group], HOPED, axis=0), self.settles(group)
+        wanted = [(hoped, "may lead")]
+        if settling is not None:
+            wanted.append((settling, "settles the settings for all"))
+        found: dict[int, str] = {}
+        while len(found) < min(most, int((~self.run[group]).sum())):
+            worth, why = wanted[len(found) % len(wanted)]
+            taken = self.run[group] | np.isin(np.arange(len(worth)), list(found))
+            found[int(np.where(taken, -np.inf, worth).argmax())] = why
+        return found
+
+    def settles(self, group: int) -> NDArray[np.float64] | None:
+        """(k,) how much better the settings for all contenders are chosen after a run of a candidate, as expected now.
+
+        None where no parameter is a contender, or no two settings stand beside all its levels.
+
+        Notes:
+            The knowledge gradient of a run without noise: with g the gap of another setting to the leading one and s
+            the standard deviation of what its mean becomes by the run, E max(0, g + s Z), the largest over settings.
+
+        References:
+            Frazier, Powell and Dayanik (2009), The knowledge-gradient policy for correlated normal beliefs.
+        """
+        contender = self.contender
+        beside = None if contender is None else self._beside(contender)
+        if beside is None or beside.shape[1] < 2:
+            return None
+        drawn = self.draws[group] - self.draws[group].mean(axis=0)
+        means = self.draws[group].mean(axis=0)[beside].mean(axis=0)
+        lead, moves = int(means.argmax()), drawn[:, beside].mean(axis=1)
+        shared = drawn.T @ (moves - moves[:, [lead]]) / len(drawn)
+        reach = np.abs(shared) / np.maximum(drawn.std(axis=0), 1e-300)[:, None] + 1e-300
+        gap = means - means[lead]
+        gain = reach * normal.pdf(gap / reach) + gap * normal.cdf(gap / reach)
+        return np.delete(gain, lead, axis=1).max(axis=1)
+
+    @property
+    def contender(self) -> str | None:
+        """The parameter whose levels compete under the same settings, such as the model; None without one."""
+        named = next((name for name in CONTENDERS if name in self.names), None)
+        return named if len(self.names) > 1 else None
 
     def settings(self, contender: str) -> tuple[tuple[str, ...], tuple[Any, ...], float | None]:
         """The other settings that lose least for every level of a parameter alike: names, values, and mean loss.
@@ -69,18 +110,24 @@ class Advice:
         For each group and level the loss is against the best settings of that level, and the mean is taken over both.
         Only settings that stand beside every level take part; where there are none, those of the default.
         """
-        at = self.names.index(contender)
-        rest = [(*candidate[:at], *candidate[at + 1 :]) for candidate in self.candidates]
-        levels, means = [candidate[at] for candidate in self.candidates], -self.regret()
-        table = {(level, own): column for level, own, column in zip(map(repr, levels), rest, means.T, strict=True)}
-        known, own = sorted(set(map(repr, levels))), dict.fromkeys(rest)
-        whole = [values for values in own if all((level, values) in table for level in known)]
+        at, beside = self.names.index(contender), self._beside(contender)
         names = (*self.names[:at], *self.names[at + 1 :])
-        if not whole:
-            return names, rest[self.default()], None
-        scores = np.array([[table[level, values] for values in whole] for level in known])
-        loss = (scores.max(axis=1, keepdims=True) - scores).mean(axis=(0, 2))
-        return names, whole[int(loss.argmin())], float(loss.min())
+        if beside is None:
+            return names, self._rest(self.default(), at), None
+        scores = -self.regret()[:, beside]
+        loss = (scores.max(axis=2, keepdims=True) - scores).mean(axis=(0, 1))
+        return names, self._rest(int(beside[0, loss.argmin()]), at), float(loss.min())
+
+    def _beside(self, contender: str) -> NDArray[np.int_] | None:
+        """(levels, s) the candidates with each level of a parameter, for the settings that stand beside all levels."""
+        at = self.names.index(contender)
+        place = {(repr(own[at]), self._rest(k, at)): k for k, own in enumerate(self.candidates)}
+        levels, rests = (list(dict.fromkeys(part)) for part in zip(*place, strict=True))
+        whole = [rest for rest in rests if all((level, rest) in place for level in levels)]
+        return np.array([[place[level, rest] for rest in whole] for level in levels]) if whole else None
+
+    def _rest(self, k: int, at: int) -> tuple[Any, ...]:
+        return (*self.candidates[k][:at], *self.candidates[k][at + 1 :])
 
 
 def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Advice | str:
@@ -101,7 +148,8 @@ def find_advice(trials: Trials, units: Units, *, rng: np.random.Generator) -> Ad
             continue
         seen = [replace(parameter, values=parameter.values[mine]) for parameter in parameters]
         asked = [replace(parameter, values=codes[:, j]) for j, parameter in enumerate(parameters)]
-        posterior = anova_posterior(effects(seen), units.scores[mine], chains=4, draws=50, rng=rng)
+        # All configurations in every chain: a tenth of few runs is too much to leave out of a recommendation.
+        posterior = anova_posterior(effects(seen), units.scores[mine], chains=4, draws=50, kept_share=1.0, rng=rng)
         drawn = posterior.predict(effects(asked))
         at = [place[key] for key in zip(*(parameter.values[mine].tolist() for parameter in parameters), strict=True)]
         beyond = units.scores[mine] - drawn.mean(axis=0)[at]
@@ -139,8 +187,8 @@ def default_rows(advice: Advice, *, level: float) -> list[Row]:
 
 def _for_every(advice: Advice) -> list[Row]:
     """The settings to use whatever the model, where the model is a parameter beside others."""
-    contender = next((name for name in CONTENDERS if name in advice.names), None)
-    if contender is None or len(advice.names) < 2:
+    contender = advice.contender
+    if contender is None:
         return []
     names, values, loss = advice.settings(contender)
     if loss is None:
@@ -154,16 +202,16 @@ def _for_every(advice: Advice) -> list[Row]:
 
 
 def next_rows(advice: Advice, *, most: int = MOST_NEXT) -> list[Row]:
-    """What to run next in each group: candidates never run there that may well be the best, if any are left."""
+    """What to run next in each group, and why: candidates never run there, if any are left."""
     rows: list[Row] = []
     for g, (group, draws) in enumerate(zip(advice.groups, advice.draws, strict=True)):
         best_run = draws[:, advice.run[g]].max(axis=1)
         rows += [
             {
                 "group": group, "configuration": told(advice, k), "expected": float(draws[:, k].mean()),
-                "chance_to_lead": float((draws[:, k] > best_run).mean()),
+                "chance_to_lead": float((draws[:, k] > best_run).mean()), "why": why,
             }
-            for k in advice.next(g, most)
+            for k, why in advice.next(g, most).items()
         ]  # fmt: skip
     return rows
 

@@ -169,7 +169,7 @@ def parameters_of(trials: Trials, rows: NDArray[np.int_]) -> tuple[list[Paramete
         else:
             levels = tuple(_level_order(distinct, numbers, values))
             codes = np.array([levels.index(repr(value)) for value in values], dtype=float)
-            found.append(Parameter(name=name, values=codes, levels=levels))
+            found.append(Parameter(name=name, values=codes, levels=levels, ordered=len(numbers) == len(values)))
     return found, left_out
 
 
