@@ -13,7 +13,7 @@ from assay.stats.differences import paired_differences, probability_best, probab
 from assay.stats.expected_maximum import expected_maximum, maximum_band
 from assay.stats.forecast import choose_forecast
 from assay.stats.label_shift import bbse, class_terms, em_shares
-from assay.stats.means import means_of_these_tasks, means_over_tasks
+from assay.stats.means import means_of_these_tasks, means_over_tasks, unseen_share
 from assay.stats.multiplicity import holm
 from assay.stats.overlap import effective_size
 from assay.stats.power import detectable_effect, items_needed, paired_power, paired_runs_needed, units_needed
@@ -77,6 +77,7 @@ __all__ = [
     "standardised_mean",
     "task_agreement",
     "units_needed",
+    "unseen_share",
     "variance_components",
     "weighted_tau",
     "wilson",

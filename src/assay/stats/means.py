@@ -21,8 +21,10 @@ from assay.stats.additive import additive_effects
 from assay.stats.task_errors import TaskErrors
 
 OTHER_TASKS = "other such tasks"
+CUBIC_FROM = 5
+"""From this many tasks on a sample's skewness is worth correcting for; below it, that costs width and buys nothing."""
 BOOTSTRAP_FROM = 8
-"""From this many tasks on the bootstrap-t corrects the t interval for skewness; below it, it is too unstable."""
+"""From this many tasks on the bootstrap-t corrects for skewness; below it, it is too unstable."""
 
 
 def means_over_tasks(
@@ -52,12 +54,16 @@ def means_over_tasks(
         ShapeError: unless scores and mask fit.
 
     Notes:
-        Below 8 tasks this is Student's t interval. From 8 tasks on each end is the midpoint of the t and the
-        bootstrap-t ends: the first fails for skewed tasks, the second for heavy tails, the midpoint for neither.
+        Below 5 tasks this is Student's t interval. From 5 tasks on each end is the midpoint of that and of the t
+        interval with the skewness removed by Hall's cubic: 3 to 4 points nearer to 95 % for skewed scores, still right
+        for normal ones, and 9 to 17 % wider. From 8 tasks on each end is the midpoint of the t and the
+        bootstrap-t ends: the first fails for skewed tasks, the second for heavy tails, the midpoint for neither. What a
+        few tasks cannot show, no interval holds; see `unseen_share`.
         A percentile bootstrap is not offered: at 3 tasks its "95 %" covers 74 %.
 
     References:
-        Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
+        Hall (1992), On the removal of skewness by transformation, section 2; Efron and Tibshirani (1993), An
+        Introduction to the Bootstrap, section 12.5.
 
     Example:
         >>> import numpy as np
@@ -125,6 +131,30 @@ def means_of_these_tasks(
     return estimates
 
 
+def unseen_share(tasks: int, *, level: float = 0.95) -> float:
+    """The share of all tasks that a kind of task can make up and still be absent from those drawn, by chance alone.
+
+    Use it to say what no interval of a mean can know: of a kind of task that was never drawn the data say nothing, and
+    every method that is right for all populations is as wide as the range of scores allows.
+
+    Args:
+        tasks: Number of tasks drawn, at least 1.
+        level: The absence has probability 1 − level.
+
+    Returns:
+        1 − (1 − level)^(1 / tasks), a fraction: 0.63 for 3 tasks, 0.26 for 10.
+
+    References:
+        Bahadur and Savage (1956), The nonexistence of certain statistical procedures in nonparametric problems,
+        corollary 2.
+
+    Example:
+        >>> round(unseen_share(3), 2)
+        0.63
+    """
+    return 1.0 - (1.0 - level) ** (1.0 / tasks)
+
+
 def combine(variances: NDArray[np.float64], df: NDArray[np.float64]) -> tuple[float | None, float]:
     """The sum of variance parts and its degrees of freedom; None where a part is unknown (NaN)."""
     if np.isnan(variances).any():
@@ -154,6 +184,10 @@ def _mean_over_tasks(
     error = float(own.std(ddof=1)) / np.sqrt(n)
     quantile = float(special.stdtrit(n - 1, (1 + level) / 2))
     below, above, method = quantile, quantile, "Student's t over tasks"
+    if CUBIC_FROM <= n < BOOTSTRAP_FROM and error > 0:
+        low, high = _cubic_t(own, quantile)
+        below, above = (quantile + low) / 2, (quantile + high) / 2
+        method = "midpoint of Student's t over tasks, with and without its skewness removed"
     if n >= BOOTSTRAP_FROM and error > 0:
         low, high = _bootstrap_t(own, counts[n], level)
         # A resampling quantile can fall on the wrong side of the mean when nearly all tasks agree.
@@ -163,6 +197,17 @@ def _mean_over_tasks(
         name="mean", value=effect, low=effect - below * error, high=effect + above * error, level=level, n=n,
         method=method + corrected,
     )  # fmt: skip
+
+
+def _cubic_t(own: NDArray[np.float64], quantile: float) -> tuple[float, float]:
+    """How many standard errors an interval reaches below and above the mean when the sample's skewness is removed."""
+    n, off = len(own), own - own.mean()
+    bend = float((off**3).mean() / (off**2).mean() ** 1.5)
+    if abs(bend) < 1e-6:
+        return quantile, quantile
+    ends = np.array([quantile, -quantile]) / np.sqrt(n) - bend / (6 * n)
+    low, high = np.sqrt(n) * 3 / bend * (np.cbrt(1 + bend * ends) - 1)
+    return float(low), float(-high)
 
 
 def _bootstrap_t(own: NDArray[np.float64], counts: NDArray[np.int_], level: float) -> tuple[float, float]:

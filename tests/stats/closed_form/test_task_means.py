@@ -5,19 +5,39 @@ import pytest
 import scipy.stats
 
 from assay.errors import ShapeError
-from assay.stats.means import combine, means_of_these_tasks, means_over_tasks
+from assay.stats.means import combine, means_of_these_tasks, means_over_tasks, unseen_share
 from assay.stats.task_errors import item_errors, reported_errors, seed_errors, size_errors
 
 
 def test_few_tasks_give_students_t(rng):
-    """Up to 7 tasks the interval is Student's t over tasks, named for other such tasks."""
-    scores = rng.normal(70, 10, 6)
-    low, high = scipy.stats.t.interval(0.95, 5, loc=scores.mean(), scale=scipy.stats.sem(scores))
+    """Up to 4 tasks the interval is Student's t over tasks, named for other such tasks."""
+    scores = rng.normal(70, 10, 4)
+    low, high = scipy.stats.t.interval(0.95, 3, loc=scores.mean(), scale=scipy.stats.sem(scores))
 
     found = means_over_tasks(scores, rng=rng)[0]
 
     assert (found.value, found.low, found.high) == pytest.approx((scores.mean(), low, high))
     assert found.population == "other such tasks"
+
+
+def test_from_five_tasks_on_half_of_the_skewness_is_removed():
+    """Hall's cubic of the studentised mean is at Student's quantile at both ends before it is averaged with Student's.
+
+    Even scores keep Student's interval.
+    """
+    scores = np.array([0.1, 0.6, 0.7, 0.75, 0.8, 0.82])
+    n, mean, sd = 6, scores.mean(), scores.std(ddof=1)
+    quantile, skew = scipy.stats.t.ppf(0.975, n - 1), scipy.stats.skew(scores)
+    found = means_over_tasks(scores, rng=np.random.default_rng(0))[0]
+    plain = np.array(scipy.stats.t.interval(0.95, n - 1, loc=mean, scale=sd / np.sqrt(n)))
+    z = (mean - (2 * np.array([found.low, found.high]) - plain)) / sd
+
+    cubic = np.sqrt(n) * (z + skew * z**2 / 3 + skew**2 * z**3 / 27 + skew / (6 * n))
+
+    assert cubic == pytest.approx([quantile, -quantile])
+    assert found.low < plain[0]
+    even = means_over_tasks([1.0, 2, 3, 4, 5], rng=np.random.default_rng(0))[0]
+    assert (even.low, even.high) == pytest.approx(scipy.stats.t.interval(0.95, 4, loc=3, scale=np.sqrt(0.5)))
 
 
 def test_from_eight_tasks_on_skewness_is_corrected(rng):
@@ -30,6 +50,12 @@ def test_from_eight_tasks_on_skewness_is_corrected(rng):
     assert found.low < t_low
     assert found.high < t_high
     assert "bootstrap-t" in found.method
+
+
+@pytest.mark.parametrize("tasks", [1, 3, 10, 57])
+def test_a_kind_of_task_with_the_unseen_share_is_missed_once_in_twenty(tasks):
+    """None of the tasks drawn is of that kind with probability 5 %, by the binomial distribution."""
+    assert scipy.stats.binom.pmf(0, tasks, unseen_share(tasks)) == pytest.approx(0.05)
 
 
 def test_one_task_has_a_mean_and_no_interval(rng):

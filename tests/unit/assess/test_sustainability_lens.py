@@ -186,6 +186,16 @@ def test_intervals_end_where_the_scale_does():
     assert "cut at the scale" in mean.method
 
 
+@pytest.mark.parametrize(("tasks", "unseen", "kinds"), [(3, "63%", True), (10, "26%", False), (20, None, False)])
+def test_what_few_tasks_cannot_show_is_said(tasks, unseen, kinds):
+    """The rarest kind of task that they surely hold; below 8 tasks that two kinds of task make intervals too narrow."""
+    told = " ".join(sustainability(_table(t=tasks)).caveats)
+
+    assert ("two kinds" in told) == kinds
+    assert ("absent from" in told) == (unseen is not None)
+    assert unseen is None or f"makes up {unseen} of all such tasks" in told
+
+
 def test_constant_scores_tell_nothing_apart():
     """Equal scores: no order, no reliability, no warning."""
     frame = _table()

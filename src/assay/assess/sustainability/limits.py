@@ -11,11 +11,13 @@ from assay.assess.sustainability.fingerprint import fingerprint
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results
 from assay.finding import Finding
-from assay.stats.means import BOOTSTRAP_FROM
+from assay.stats.means import BOOTSTRAP_FROM, unseen_share
 from assay.stats.rank_sets import fewest_units
 from assay.stats.schemes import schemes
 
 FOLDS = 5
+FEW_TASKS = 15
+"""Below this many tasks it is said what they cannot show."""
 
 
 def limits(results: Results, *, level: float) -> Part:
@@ -81,7 +83,7 @@ def _findings(results: Results, level: float) -> list[Finding]:
     t, needed = len(results.tasks), fewest_units(level)
     if t == 1:
         return [finding("One task says nothing of other tasks.", verdict="yes")]
-    if t >= 15:
+    if t >= FEW_TASKS:
         return []
     few = f"; with fewer than {needed} they rank no models either" if t < needed else ""
     claim = f"{counted(t, 'task')} are too few for a percentile bootstrap, so none is given{few}."
@@ -97,14 +99,28 @@ def _caveats(results: Results) -> list[str]:
         first = cells[0]
         used = "left missing" if first.used is None else f"read as {first.used:g}"
         told.append(f"{counted(count, 'cell')}: {kind}; the first in {first.place}: {first.text!r}, {used}")
-    if 1 < len(results.tasks) < BOOTSTRAP_FROM:
-        told.append(
-            f"with fewer than {BOOTSTRAP_FROM} tasks the interval of a mean is Student's t: right for scores that lie "
-            "evenly around their mean, too narrow (87 to 91 % for 95) for very skewed ones such as losses"
-        )  # fmt: skip
+    told += _few_tasks(len(results.tasks))
     if len(results.models) > 1:
         told += _idle_tasks(results)
     return told
+
+
+def _few_tasks(t: int) -> list[str]:
+    """What the interval of a mean for other tasks cannot hold when there are few."""
+    if not 1 < t < FEW_TASKS:
+        return []
+    unseen = (
+        f"a kind of task that makes up {unseen_share(t):.0%} of all such tasks is absent from {t} of them by chance in "
+        "1 of 20 cases, a rarer kind more often, and no interval for other tasks can know of it"
+    )
+    if t >= BOOTSTRAP_FROM:
+        return [unseen]
+    return [
+        f"with fewer than {BOOTSTRAP_FROM} tasks the interval of a mean is right for scores that lie evenly around "
+        "their mean, too narrow for very skewed ones such as losses (87 to 93 % for 95) and where tasks are of two "
+        "kinds (81 to 92 %)",
+        unseen,
+    ]
 
 
 def _idle_tasks(results: Results) -> list[str]:
