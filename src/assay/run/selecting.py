@@ -95,6 +95,8 @@ def select(question: Question, *, budget: Budget, regret: float = 1.0, rows: int
            finetune: bool = False) -> Assessment:  # fmt: skip
     """Race the models on a growing sample until the regret that is left is small or the budget is spent.
 
+    No transferability score is computed on the way, so that `battery` stays empty in the ranking; `rank` computes them.
+
     Args:
         question: Models, data, and how to judge.
         budget: What may be spent.

@@ -178,28 +178,6 @@ def test_models_beyond_the_budget_are_named_not_dropped_silently():
     assert "not reached" in found.tables["unranked"][0]["reason"]
 
 
-def test_the_sample_is_the_same_for_all_and_stratified():
-    """Every beginning of the sample holds each class in proportion; the same seed gives the same rows."""
-    one, two = draw_sample(DIGITS, rng_seed=0), draw_sample(DIGITS, rng_seed=0)
-    counts = np.bincount(DIGITS.targets[one.order[:100]], minlength=10)
-
-    assert (one.order == two.order).all()
-    assert counts.max() - counts.min() <= 2
-
-
-def test_test_rows_and_repeated_rows_stay_out():
-    """With published splits only training rows are used, and a repeated content counts once."""
-    n = len(DIGITS)
-    splits = np.where(np.arange(n) % 2 == 0, "train", "test")
-    digests = DIGITS.digests.copy()
-    digests[2] = digests[0]
-    sample = draw_sample(dataclasses.replace(DIGITS, splits=splits, digests=digests), rng_seed=0)
-
-    assert (sample.order % 2 == 0).all()
-    assert len(sample.order) == (n + 1) // 2 - 1
-    assert any("repeat" in note for note in sample.notes)
-
-
 def test_thirty_rows_are_ranked_with_a_warning():
     """A data set of 30 rows gives a ranking that says how little it tells."""
     few = load_data("sklearn:digits")
@@ -221,25 +199,6 @@ def test_one_model_and_none():
         rank(question(), rows=100)
     with pytest.raises(UsageError, match="named twice"):
         rank(question("good", "good"), rows=100)
-
-
-@pytest.mark.parametrize(
-    ("text", "per_hour", "wanted"),
-    [("90s", None, (90, None)), ("10m", None, (600, None)), ("1.5h", None, (5400, None)),
-     ("12 trials", None, (None, 12)), ("2.50 money", 5.0, (1800, None))],
-)  # fmt: skip
-def test_budgets_as_people_type_them(text, per_hour, wanted):
-    """Times, trials and money are understood."""
-    found = Budget.parse(text, per_hour=per_hour)
-
-    assert (found.seconds, found.trials) == wanted
-
-
-@pytest.mark.parametrize("text", ["soon", "10", "2.50 money"])
-def test_budgets_that_cannot_be_read(text):
-    """A bare number, a word, or money without a price is refused with examples."""
-    with pytest.raises(UsageError, match="10m|per-hour"):
-        Budget.parse(text)
 
 
 def test_folds_and_held_rows_have_every_class_whatever_their_number():
