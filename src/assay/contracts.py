@@ -34,6 +34,7 @@ __all__ = [
     "ModelSource",
     "Predicted",
     "SimilarityMeasure",
+    "TextSide",
     "TransferScore",
 ]
 
@@ -100,6 +101,27 @@ class Model(Protocol):
         ...
 
 
+class TextSide(Protocol):
+    """How a model reads words into the space of its items: the text tower of a model of images and texts.
+
+    A Model that has one also has `text_side() -> TextSide`, which raises UsageError with the reason where these weights
+    or options give none. A model of texts needs none: it reads words as it reads items.
+    """
+
+    @property
+    def scale(self) -> float | None:
+        """What the model multiplies cosines by before it compares them; None where it states nothing."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(k, p) vectors of k texts."""
+        ...
+
+    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, d) features of items → (n, p) vectors in the space of the texts."""
+        ...
+
+
 class ModelSource(Protocol):
     """A place that models come from.
 
@@ -138,7 +160,7 @@ class AdaptJob:
     targets: NDArray[Any]
     """(n,) or (n, c) targets of all rows of the data set."""
     train: NDArray[np.int_]
-    """Row positions to learn from."""
+    """Row positions to learn from; none for a recipe that needs words."""
     valid: NDArray[np.int_]
     """Row positions to choose settings on; may be empty, then the adapter splits `train` by itself."""
     test: NDArray[np.int_]
@@ -146,7 +168,7 @@ class AdaptJob:
     features: NDArray[np.float32] | None = None
     """(n, d) frozen features, in the order of the targets; None when the recipe trains the network."""
     model: Model | None = None
-    """The loaded model, for recipes that train it."""
+    """The loaded model, for recipes that train it or read words by it."""
     dataset: Dataset | None = None
     """The items, for recipes that train the network."""
     device: str = "cpu"
@@ -177,6 +199,7 @@ class Adapted:
     seconds: float | None = None
     """This job's share of the wall-clock time."""
     peak_bytes: int | None = None
+    """The most memory meanwhile: resident memory of the process on the CPU. The runner fills it in where it is open."""
     joules: float | None = None
     """Energy, where it was asked for."""
     state: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
@@ -191,8 +214,9 @@ class Adapter(Protocol):
     """The name users type."""
     defaults: Mapping[str, Any]
     """Every parameter with its default; an unknown parameter is refused before anything runs."""
-    needs: Literal["features", "network", "targets"]
-    """What the job must bring."""
+    needs: Literal["features", "network", "targets", "words"]
+    """What the job must bring. `words`: features, the model that reads the class names, and no labelled row; such a
+    recipe is run at budget 0, once a draw."""
 
     def run(self, jobs: Sequence[AdaptJob]) -> list[Adapted]:
         """One result a job, in order; jobs of one call share model, data and method, and differ in the rest."""

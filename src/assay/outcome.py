@@ -69,6 +69,7 @@ class Cost:
 
     seconds: float | None = None
     peak_bytes: int | None = None
+    """The most memory: resident memory of the process on the CPU, held by torch's allocator on CUDA."""
     device: str | None = None
     flops: float | None = None
     joules: float | None = None

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from assay.builtin import ADAPTERS
 from assay.config.faults import Fault, fault_of, spec_error
 from assay.config.files import read_tree
 from assay.config.names import name_faults
-from assay.config.specification import StudySpec
+from assay.config.specification import RecipeSpec, StudySpec
 
 
 def load_study(
@@ -38,7 +39,18 @@ def load_study(
     faults = name_faults(spec, loaded)
     if faults:
         raise spec_error(name, faults, places)
-    return spec
+    return _with_energy(spec) if spec.energy else spec
+
+
+def _with_energy(spec: StudySpec) -> StudySpec:
+    """The study with energy asked for in every recipe that measures it epoch by epoch."""
+    recipes = [
+        RecipeSpec.model_validate({"energy": True, **recipe.model_dump()})
+        if "energy" in ADAPTERS[recipe.method].defaults
+        else recipe
+        for recipe in spec.recipes
+    ]
+    return spec.model_copy(update={"recipes": recipes})
 
 
 def _check_the_rest(tree: Mapping[str, Any], faults: Sequence[Fault]) -> list[Fault]:

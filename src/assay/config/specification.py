@@ -104,7 +104,7 @@ class RecipeSpec(BaseModel):
     """A way to adapt, with its parameters; `grid` and `space` are expanded into all combinations, or searched."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    method: str = Field(description="probe, head, knn, centroid, ridge, finetune, lora, compress, majority.")
+    method: str = Field(description="probe, head, knn, centroid, ridge, zeroshot, finetune, lora, compress, majority.")
     grid: dict[str, list[Any]] = Field(
         default_factory=dict[str, list[Any]], description="Parameter → values, at least one."
     )
@@ -180,6 +180,9 @@ class StudySpec(Strict):
     )
     baselines: BaselineSpec = Field(default_factory=BaselineSpec, description="Free baselines.")
     features: FeatureSpec = Field(default_factory=FeatureSpec, description="How features are made.")
+    energy: bool = Field(
+        default=False, description="Measure the energy of every adaptation, through codecarbon (extra energy)."
+    )
     search: SearchSpec | None = Field(default=None, description="Search the recipes' spaces; without it, all of them.")
     limit: int | None = Field(default=None, ge=2, description="Only so many rows of each data set: a smoke run.")
     seed: int = Field(default=0, ge=0, description="Seeds the draws of rows and the twins' weights.")

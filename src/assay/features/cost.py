@@ -104,7 +104,7 @@ def peak_memory() -> Generator[Callable[[], int]]:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield lambda: max(seen, default=0)
+        yield lambda: max(max(seen, default=0), process.memory_info().rss)
     finally:
         stop.set()
         thread.join()

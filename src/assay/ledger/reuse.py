@@ -180,6 +180,8 @@ def _complexity(
                                                                "size_bytes")}  # fmt: skip
     head = (int(info.get("width") or 0) + 1) * max(len(target.record["classes"]), 1)
     trained = max((int(row.provenance.get("chosen", {}).get("trained_parameters", 0)) for row in rows), default=0)
+    if rows[0].per_class == 0:
+        facts["trained_parameters"] = 0
     if rows[0].method in _LINEAR:
         facts["trained_parameters"] = trained + head
     for name, value in folder.ledger.get("speed").get(f"{model}|{target.uri}", {}).items():
@@ -201,7 +203,11 @@ def _curve(rows: Sequence[TrialRow], target: _Target) -> list[BudgetScore]:
 
 
 def _training(folder: RunFolder, row: TrialRow, target: _Target) -> Training | None:
-    """The moments of one training: its epochs, or the one at which a head was solved."""
+    """The moments of one training: its epochs, or the one at which a head was solved.
+
+    Where memory was watched over the whole training only, its peak is what each moment had at most; energy of the whole
+    is shared by time.
+    """
     moments: list[Moment] = []
     seconds, steps, joules, peak = 0.0, 0, 0.0, 0
     for epoch in row.history:
@@ -212,7 +218,7 @@ def _training(folder: RunFolder, row: TrialRow, target: _Target) -> Training | N
         if epoch.get("valid_score") is not None:
             moments.append(
                 Moment(seconds=seconds, epochs=len(moments) + 1, score=float(epoch["valid_score"]), steps=steps or None,
-                       joules=joules or None, peak_bytes=peak or None)
+                       joules=joules or _part_of(row, seconds), peak_bytes=peak or row.peak_bytes)
             )  # fmt: skip
     if not moments and row.seconds is not None:
         said = folder.predictions(row.key, "valid")
@@ -224,6 +230,11 @@ def _training(folder: RunFolder, row: TrialRow, target: _Target) -> Training | N
             Moment(seconds=row.seconds, epochs=1, score=score, joules=row.joules, peak_bytes=row.peak_bytes)
         ]  # fmt: skip
     return Training(moments=moments) if moments else None
+
+
+def _part_of(row: TrialRow, seconds: float) -> float | None:
+    """The energy of a training's first seconds, in proportion; None where it was not measured."""
+    return row.joules * min(seconds / row.seconds, 1.0) if row.joules is not None and row.seconds else None
 
 
 def _mean_scores(rows: Sequence[TrialRow], target: _Target) -> dict[str, float]:

@@ -26,6 +26,7 @@ from assay.errors import AssayError, StoreError, UsageError
 from assay.ledger import RunFolder
 from assay.outcome import Outcome
 from assay.run.environment import environment, environment_key
+from assay.run.measured import run_measured
 from assay.run.models import StudyModel
 from assay.run.plan import PlannedTrial, TaskPart, metrics_for, needs_features
 from assay.run.progress import Progress
@@ -138,17 +139,20 @@ class Runner:
         name = model.label if model is not None else first.spec.model.name
         features: np.ndarray | None = None
         provenance: dict[str, Any] = {}
-        if model is not None and adapter.needs == "features":
+        if model is not None and needs_features(first.spec.recipe):
             features, provenance = self._features(model, part, name)
         if model is not None and first.role == "model":
             self._speed(model, part)
         self.progress.stage(f"{name} · {part.label} · {first.spec.recipe.method}", len(group))
-        jobs = [self._job(trial, features, model if adapter.needs == "network" else None) for trial in group]
+        loaded = model if adapter.needs in ("network", "words") else None
+        jobs = [self._job(trial, features, loaded) for trial in group]
         adapted: list[Adapted] = []
         if first.role == "raw":
             adapted = [self._on_raw_features(job, part, adapter) for job in jobs]
         else:
-            adapted = adapter.run(jobs)
+            adapted = run_measured(adapter, jobs, energy=self.study.energy)
+        if model is not None and adapter.needs == "words":
+            model.unload()
         metrics = metrics_for(self.study, part.dataset.task)
         outcomes: list[Outcome] = []
         for trial, job, result in zip(group, jobs, adapted, strict=True):
@@ -213,7 +217,7 @@ class Runner:
         from assay.adapt.raw import raw_features
 
         x = raw_features(part.dataset, job.train, np.arange(len(part.dataset)))
-        return adapter.run([replace(job, features=x)])[0]
+        return run_measured(adapter, [replace(job, features=x)], energy=self.study.energy)[0]
 
     @contextmanager
     def _renewing(self) -> Generator[None]:

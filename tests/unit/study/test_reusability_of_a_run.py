@@ -54,6 +54,8 @@ def test_a_solved_head_is_one_moment_with_its_validation_score(folder):
 
     assert [len(training.moments) for training in candidates[0].trainings] == [1, 1, 1]
     assert all(0 < training.moments[0].score <= 1 for training in candidates[0].trainings)
+    assert all(training.moments[0].peak_bytes > 10_000_000 for training in candidates[0].trainings)
+    assert all(training.moments[0].joules is None for training in candidates[0].trainings)
 
 
 def test_the_speed_of_a_model_is_measured_once_in_the_run(folder):

@@ -90,7 +90,8 @@ def _solve(heads: Sequence[Head], jobs: Sequence[AdaptJob]) -> dict[int, Adapted
                 _halve(made, until)
         pieces = [heads[i : i + 16] for i in range(0, len(heads), 16)]
         found = pool.each(lambda piece: list(_results(piece, jobs, setting)), pieces)
-    return {head.job: adapted for piece in found for head, adapted in piece}
+    used = {"device": device.type}
+    return {head.job: replace(adapted, chosen={**adapted.chosen, **used}) for piece in found for head, adapted in piece}
 
 
 def _setting(job: AdaptJob, plan: HeadPlan, device: torch.device) -> Setting:

@@ -1,25 +1,21 @@
 """What an epoch costs: seconds, peak memory, and energy where that was asked for.
 
 Memory on the CPU is the resident memory of this process, looked at every few hundredths of a second; on CUDA it is what
-torch's allocator held. Energy comes from codecarbon, which reads the processor's counters or, without them, estimates.
+torch's allocator held.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import warnings
 from types import TracebackType
-from typing import Any
 
 import psutil
 import torch
 
-from assay.errors import MissingExtraError
+from assay.adapt.energy import EnergyMeter
 
 LOOK_SECONDS = 0.03
-JOULES_A_KWH = 3.6e6
 
 
 class Watch:
@@ -36,10 +32,10 @@ class Watch:
     def __init__(self, device: torch.device, *, energy: bool = False) -> None:
         self._cuda = device if device.type == "cuda" else None
         self._process, self._ended = psutil.Process(), threading.Event()
-        self._began, self._began_cpu, self._peak, self._task = 0.0, 0.0, 0, 0
+        self._began, self._began_cpu, self._peak = 0.0, 0.0, 0
         self.most_bytes = 0
         """The largest peak so far."""
-        self._tracker = _tracker() if energy else None
+        self._meter = EnergyMeter() if energy else None
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Watch:
@@ -51,8 +47,8 @@ class Watch:
         self._ended.set()
         if self._cuda is None:
             self._thread.join()
-        if self._tracker is not None:
-            _quietly(self._tracker.stop)
+        if self._meter is not None:
+            self._meter.close()
 
     def start(self) -> None:
         """From here on."""
@@ -60,9 +56,8 @@ class Watch:
             torch.cuda.reset_peak_memory_stats(self._cuda)
         else:
             self._peak = self._process.memory_info().rss
-        if self._tracker is not None:
-            self._task += 1
-            _quietly(self._tracker.start_task, f"epoch {self._task}")
+        if self._meter is not None:
+            self._meter.start()
         self._began, self._began_cpu = time.perf_counter(), time.process_time()
 
     def stop(self) -> dict[str, float]:
@@ -76,33 +71,10 @@ class Watch:
             peak = max(self._peak, self._process.memory_info().rss)
         self.most_bytes = max(self.most_bytes, peak)
         found = {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": float(peak)}
-        if self._tracker is not None:
-            found["joules"] = float(_quietly(self._tracker.stop_task).energy_consumed) * JOULES_A_KWH
+        if self._meter is not None:
+            found["joules"] = self._meter.stop()
         return found
 
     def _look(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
             self._peak = max(self._peak, self._process.memory_info().rss)
-
-
-def _tracker() -> Any:
-    try:
-        from codecarbon import OfflineEmissionsTracker
-    except ImportError as error:
-        raise MissingExtraError("energy", "measuring energy") from error
-    return _quietly(
-        OfflineEmissionsTracker, country_iso_code="USA", save_to_file=False, log_level="critical",
-        allow_multiple_runs=True,
-    )  # fmt: skip
-
-
-def _quietly(call: Any, *args: Any, **kwargs: Any) -> Any:
-    """The call without the notices that codecarbon gives on machines whose counters it cannot read."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call(*args, **kwargs)
-    finally:
-        logging.disable(before)
