@@ -17,7 +17,7 @@ from assay.finding import Assessment
 from assay.ledger import RunFolder
 from assay.ledger.views import data_labels, shown_models
 from assay.report.summary import Mistake, RunSummary
-from assay.run.plan import TaskPart, metrics_for, split_text
+from assay.run.plan import TaskPart, metrics_for, split_text, task_parts
 from assay.sources.data.duplicates import Duplicates, find_duplicates
 
 MISTAKES = 12
@@ -167,6 +167,17 @@ def reload_data(folder: RunFolder, data: str) -> Dataset | None:
         return folder.data[whole]
     except AssayError:
         return None
+
+
+def reload_parts(folder: RunFolder) -> dict[str, Dataset]:
+    """Uri → the rows that took part, of every data set or subtask of a run that can be loaded still."""
+    study = StudySpec.model_validate(folder.study())
+    found: dict[str, Dataset] = {}
+    for entry in study.data:
+        whole = reload_data(folder, entry.uri)
+        if whole is not None:
+            found |= {part.dataset.ref.uri: part.dataset for part in task_parts(entry, whole, study)}
+    return found
 
 
 def _model_row(record: dict[str, Any]) -> dict[str, Any]:

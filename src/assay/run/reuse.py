@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from assay.assess.reusability import reusability
 from assay.assess.reusability.records import Similarity
 from assay.assess.reusability.similarity import SimilarityStudy, with_similarity
-from assay.dataset import Dataset
 from assay.errors import UnknownNameError
 from assay.finding import Assessment
 from assay.ledger import RunFolder
@@ -22,7 +22,7 @@ Pairs = Mapping[tuple[str, str], Sequence[Similarity]]
 
 def assess_reuse(
     folder: RunFolder, *, source_data: Sequence[str] = (), source_statistics: Sequence[Path] = (),
-    targets: Sequence[str] = (), level: float = 0.95, rng_seed: int = 0, **options: Any,
+    targets: Sequence[str] = (), similarity_rows: int = 600, level: float = 0.95, rng_seed: int = 0, **options: Any,
 ) -> Assessment:  # fmt: skip
     """The reusability of the models of a run; with a source, its nearness to each target under each model.
 
@@ -31,6 +31,7 @@ def assess_reuse(
         source_data: Names of data that the models come from.
         source_statistics: Files of feature statistics, for sources that are not here.
         targets: Names of the run's data to look at, by label or uri; all where empty.
+        similarity_rows: The most rows of a data set that are compared.
         level: Of the intervals.
         rng_seed: Seeds every draw.
         options: Those of `reusability`: constraints, scores to reach, indicators to weigh.
@@ -43,7 +44,8 @@ def assess_reuse(
     wanted = _wanted(data_labels(folder), targets)
     study = None
     if source_data or source_statistics:
-        study = run_similarity(folder, source_data, source_statistics, wanted, level=level, rng_seed=rng_seed)
+        study = run_similarity(folder, source_data, source_statistics, wanted, rows=similarity_rows, level=level,
+                               rng_seed=rng_seed)  # fmt: skip
     candidates, metric = reuse_candidates(
         folder, level=level, rng_seed=rng_seed, similarities=_by_candidate(study) if study else None
     )
@@ -54,25 +56,30 @@ def assess_reuse(
 
 def run_similarity(
     folder: RunFolder, source_data: Sequence[str], source_statistics: Sequence[Path], targets: Mapping[str, str], *,
-    level: float, rng_seed: int,
+    rows: int = 600, level: float, rng_seed: int,
 ) -> SimilarityStudy:  # fmt: skip
     """Every comparison between sources and targets of a run under its models, from the run's stored features."""
-    from assay.run.describe import reload_data
+    from assay.run.describe import reload_parts
     from assay.sources.data import load_data
     from assay.store.features import FeatureStore
     from assay.store.statistics import read_statistics
 
-    here = {label: data for uri, label in targets.items() if (data := reload_data(folder, uri)) is not None}
+    parts = reload_parts(folder)
+    here = {label: parts[uri] for uri, label in targets.items() if uri in parts}
+    gone = [f"{label} is left out of the similarity: its data can't be loaded any more"
+            for uri, label in targets.items() if uri not in parts]  # fmt: skip
     loaders = {
         info["label"]: loader(uri, offline=True)
         for uri, info in shown_models(folder).items()
         if info.get("role") == "model" and not info.get("error")
     }
     plan = SimilarityPlan(
-        models=loaders, targets=_once(here), sources={uri: load_data(uri, offline=True) for uri in source_data},
-        statistics=[read_statistics(path) for path in source_statistics], level=level, rng_seed=rng_seed,
+        models=loaders, targets=here, sources={uri: load_data(uri, offline=True) for uri in source_data},
+        statistics=[read_statistics(path) for path in source_statistics], rows=rows, level=level,
+        rng_seed=rng_seed,
     )  # fmt: skip
-    return measure_similarity(plan, FeatureStore(folder.paths.features), say=_silent)
+    found = measure_similarity(plan, FeatureStore(folder.paths.features), say=_silent)
+    return replace(found, notes=(*gone, *found.notes))
 
 
 def _wanted(labels: Mapping[str, str], targets: Sequence[str]) -> dict[str, str]:
@@ -81,14 +88,6 @@ def _wanted(labels: Mapping[str, str], targets: Sequence[str]) -> dict[str, str]
         if name not in labels and name not in labels.values():
             raise UnknownNameError("target", name, [*labels, *labels.values()], where="the run")
     return {uri: label for uri, label in labels.items() if not targets or uri in targets or label in targets}
-
-
-def _once(targets: Mapping[str, Dataset]) -> dict[str, Dataset]:
-    """Each data set once: parts of one are not told apart here."""
-    found: dict[tuple[str, str], tuple[str, Dataset]] = {}
-    for label, data in targets.items():
-        found.setdefault((data.ref.uri, data.ref.revision), (label, data))
-    return dict(found.values())
 
 
 def _by_candidate(study: SimilarityStudy) -> Pairs:

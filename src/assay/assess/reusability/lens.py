@@ -13,7 +13,7 @@ from assay.assess.reusability.choice import make_pool, pareto_rows
 from assay.assess.reusability.claims import caveats, findings, labels_worth, verdict
 from assay.assess.reusability.constraints import broken, parse_limits
 from assay.assess.reusability.figures import figures_of
-from assay.assess.reusability.nearness import nearness_rows
+from assay.assess.reusability.nearness import nearness_caveats, nearness_claims, nearness_rows
 from assay.assess.reusability.reading import Columns, read_candidates
 from assay.assess.reusability.records import Candidate
 from assay.canon import key_of
@@ -83,20 +83,20 @@ def reusability(
     ]
     curves = curve_rows(kept, level=level)
     gains = twin_gains(curves)
-    profile = profile_rows(kept, gains)
+    profile, near = profile_rows(kept, gains), nearness_rows(kept, gains, level=level)
     return Assessment(
         lens="reusability",
         question=f"How far do the models carry to {', '.join(targets)}, and what does carrying cost?",
-        verdict=verdict(kept, pareto, gains, curves), findings=findings(kept, gains, curves),
+        verdict=verdict(kept, pareto, gains, curves),
+        findings=(*findings(kept, gains, curves), *nearness_claims(near)),
         estimates=_headline_numbers(pareto, curves),
         tables={
             "indicators": [_indicator_row(candidate) for candidate in kept], "pareto": pareto, "budget_curve": curves,
             "crossings": crossing_rows(kept, level=level),
             "adaptation": adaptation_rows(kept, reach=reach, level=level),
             "complexity": [_complexity_row(candidate) for candidate in kept], "similarity": _similarity_rows(kept),
-            "nearness": nearness_rows(kept, gains, level=level),
-            "profile": profile if len(targets) > 1 else [], "across_tasks": across_rows(profile, level=level),
-            "excluded": excluded,
+            "nearness": near, "profile": profile if len(targets) > 1 else [],
+            "across_tasks": across_rows(profile, level=level), "excluded": excluded,
         },
         figures=figures_of(curves, pools, pareto, kept, profile, metric),
         inputs={
@@ -104,7 +104,7 @@ def reusability(
             "weighed": sorted({name for pool in pools.values() for name in pool.indicators}),
             "digest": key_of([[c.model, c.target, c.performance.value or 0.0] for c in candidates]),
         },
-        caveats=caveats(kept, curves), cost={"seconds": time.perf_counter() - start},
+        caveats=(*caveats(kept, curves), *nearness_caveats(near)), cost={"seconds": time.perf_counter() - start},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from scipy.stats import norm, spearmanr
 from assay.assess.reusability.across import Gains
 from assay.assess.reusability.records import Candidate
 from assay.estimate import Estimate
-from assay.finding import Row
+from assay.finding import Finding, Row
 
 LEAST_TARGETS = 5
 
@@ -21,6 +21,8 @@ def nearness_rows(candidates: Sequence[Candidate], gains: Gains, *, level: float
 
     Distances under two models have no common scale, so ranks are taken within a model and the correlations averaged.
     Targets are what was sampled: the interval has as many units as there are targets, however many models saw them.
+    Of many measures some correlate by luck, so `predicts_gain` asks the interval at a level that holds for all of them
+    at once (Bonferroni), and is `no` where that one holds zero.
 
     References:
         Bonett and Wright (2000), Sample size requirements for estimating Pearson, Kendall and Spearman correlations,
@@ -30,10 +32,42 @@ def nearness_rows(candidates: Sequence[Candidate], gains: Gains, *, level: float
     rows: list[Row] = []
     for measure in measures:
         pairs = _pairs(candidates, gains, measure)
-        found = _correlation(pairs, level)
-        rows.append({"measure": measure, "pairs": sum(map(len, pairs)), "correlation_with_gain": found,
-                     "predicts_gain": _said(found)})  # fmt: skip
+        together = _correlation(pairs, 1.0 - (1.0 - level) / len(measures))
+        rows.append({"measure": measure, "pairs": sum(map(len, pairs)), "predicts_gain": _said(together),
+                     "correlation_with_gain": _correlation(pairs, level)})  # fmt: skip
     return rows
+
+
+def nearness_claims(rows: Sequence[Row]) -> list[Finding]:
+    """What can be said of nearness and gain, in one finding; none where no correlation is known."""
+    known = [row for row in rows if row["correlation_with_gain"].known]
+    sure = [row for row in known if row["predicts_gain"] == "yes"]
+    if not known:
+        return []
+    best = max(known, key=lambda row: row["correlation_with_gain"].value)
+    words = f"nearness by {', '.join(str(row['measure']) for row in sure)} predicts the gain over the twin here"
+    if not sure:
+        words = f"no measure of similarity is shown to predict the gain here; the best, {best['measure']}, correlates"
+    return [
+        Finding(
+            lens="reusability", claim=f"{words[0].upper()}{words[1:]}: {best['correlation_with_gain']}",
+            subjects=tuple(str(row["measure"]) for row in sure or [best]),
+            estimates=(best["correlation_with_gain"],), verdict="yes" if sure else "undetermined",
+            evidence=f"{best['pairs']} pairs of source and target", method=best["correlation_with_gain"].method,
+            caveats=(f"{len(known)} measures were looked at, and the best is shown.",) if len(known) > 1 else (),
+        )
+    ]  # fmt: skip
+
+
+def nearness_caveats(rows: Sequence[Row]) -> list[str]:
+    """Why it is unknown whether similarity predicts transfer, or that it does not."""
+    known = [row for row in rows if row["correlation_with_gain"].known]
+    if rows and not known:
+        why = rows[0]["correlation_with_gain"].reason
+        return [f"Whether similarity predicts transfer here is unknown: {why}."]
+    if known and not any(row["predicts_gain"] == "yes" for row in known):
+        return ["No measure of similarity is shown to predict the gain here; do not choose a source by it."]
+    return []
 
 
 def _pairs(candidates: Sequence[Candidate], gains: Gains, measure: str) -> list[NDArray[np.float64]]:
@@ -56,7 +90,8 @@ def _correlation(models: Sequence[NDArray[np.float64]], level: float) -> Estimat
         return Estimate.unknown(name, "similarity or gain is the same for all targets", n=n)
     rho = float(np.mean([np.asarray(spearmanr(pairs[:, 0], pairs[:, 1])[0]) for pairs in used]))
     half = float(norm.ppf((1 + level) / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
-    z = float(np.arctanh(np.clip(rho, -0.999, 0.999)))
+    most = 1.0 - 6.0 / (n**3 - n)  # half of the least step that a rank correlation of n can take below 1
+    z = float(np.arctanh(np.clip(rho, -most, most)))
     return Estimate(
         name=name, value=rho, low=min(rho, float(np.tanh(z - half))), high=max(rho, float(np.tanh(z + half))),
         level=level, n=n, method=f"Spearman within a model, mean of {len(used)}; Fisher's z over targets",

@@ -1,4 +1,4 @@
-"""The similarity part of the lens: the tables, the maps of tasks and of models, and whether nearness predicts gain."""
+"""The similarity part of the lens: its tables, and the maps of tasks and of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.canon import key_of
-from assay.finding import Assessment, Figure, Finding, Row
+from assay.finding import Assessment, Figure, Row
 from assay.similarity import MODEL_MEASURES, SET_MEASURES, Comparison, lay_out
 
 MAPPED = "frechet"
@@ -39,18 +39,13 @@ class SimilarityStudy:
 
 
 def with_similarity(assessment: Assessment, study: SimilarityStudy) -> Assessment:
-    """The assessment with the tables `similarity` and `models_similarity`, maps, and what its table `nearness` says.
-
-    That table, of the lens, holds whether nearness to the source predicts the gain over the twin.
-    """
-    prediction = assessment.tables.get("nearness", ())
+    """The assessment with the tables `similarity` and `models_similarity`, maps, and what must be known of them."""
     tables = {**assessment.tables, "similarity": similarity_rows(study.comparisons)}
     if study.models:
         tables["models_similarity"] = similarity_rows(study.models)
     return replace(
         assessment, tables=tables, figures=(*assessment.figures, *map_figures(study)),
-        findings=(*assessment.findings, *_claims(prediction)),
-        caveats=(*assessment.caveats, *caveats(study, prediction)),
+        caveats=(*assessment.caveats, *caveats(study)),
         inputs={**assessment.inputs, "similarity_rows": study.rows, "sources": list(study.sources)},
         cost={**assessment.cost, "similarity_seconds": sum(c.seconds for c in (*study.comparisons, *study.models))},
     )  # fmt: skip
@@ -102,42 +97,15 @@ def map_figures(study: SimilarityStudy) -> list[Figure]:
     return figures
 
 
-def caveats(study: SimilarityStudy, prediction: Sequence[Row]) -> list[str]:
-    """What the reader must know: what was left out, what samples forbid, whether nearness tells anything."""
+def caveats(study: SimilarityStudy) -> list[str]:
+    """What the reader must know: what was left out, and what samples forbid."""
     notes = list(study.notes)
     every = (*study.comparisons, *study.models)
     alike: dict[str, list[str]] = {}
     for note in [note for found in every for note in found.warnings]:
         alike.setdefault(_NUMBER.sub("#", note), []).append(note)
     notes += [f"{same[0]} ({len(same)} of {len(every)} comparisons, with their numbers.)" for same in alike.values()]
-    known = [row for row in prediction if row["correlation_with_gain"].known]
-    if prediction and not known:
-        notes.append(
-            f"Whether similarity predicts transfer here is unknown: {prediction[0]['correlation_with_gain'].reason}."
-        )
-    elif known and not any(row["predicts_gain"] == "yes" for row in known):
-        notes.append("No measure of similarity is shown to predict the gain here; do not choose a source by it.")
     return notes
-
-
-def _claims(prediction: Sequence[Row]) -> list[Finding]:
-    known = [row for row in prediction if row["correlation_with_gain"].known]
-    sure = [row for row in known if row["predicts_gain"] == "yes"]
-    if not known:
-        return []
-    best = max(known, key=lambda row: row["correlation_with_gain"].value)
-    words = f"{', '.join(str(row['measure']) for row in sure)} predict the gain over the twin here"
-    if not sure:
-        words = f"No measure of similarity is shown to predict the gain here; the best, {best['measure']}, correlates"
-    return [
-        Finding(
-            lens="reusability", claim=f"{words}: {best['correlation_with_gain']}",
-            subjects=tuple(str(row["measure"]) for row in sure or [best]),
-            estimates=(best["correlation_with_gain"],), verdict="yes" if sure else "undetermined",
-            evidence=f"{best['pairs']} pairs of source and target", method=best["correlation_with_gain"].method,
-            caveats=(f"{len(known)} measures were looked at, and the best is shown.",) if len(known) > 1 else (),
-        )
-    ]  # fmt: skip
 
 
 def _map(found: Sequence[Comparison], subject: str, measure: str, roles: Mapping[str, str]) -> list[Figure]:
