@@ -53,6 +53,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "majority": "assay.adapt.majority:MAJORITY",
         "probe": "assay.adapt.probe:PROBE",
         "ridge": "assay.adapt.ridge:RIDGE",
+        "zeroshot": "assay.adapt.zeroshot:ZEROSHOT",
     },
     extras={"compress": "torch", "finetune": "torch", "head": "torch", "lora": "peft"},
 )

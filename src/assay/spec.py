@@ -94,7 +94,7 @@ class DataSlice:
     window: Window | None = None
     """The stretch of time, for dated data."""
     per_class: int | None = None
-    """The label budget: rows a class; None for all rows."""
+    """The label budget: rows a class; 0 for a recipe that learns from none, None for all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Recipe:
     """A way to adapt a model, with every parameter filled in."""
 
     method: str
-    """`probe`, `head`, `knn`, `centroid`, `ridge`, `finetune`, `majority`."""
+    """`probe`, `head`, `knn`, `centroid`, `ridge`, `zeroshot`, `finetune`, `majority`."""
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Parameters by name, defaults included."""
 

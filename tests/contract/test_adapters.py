@@ -28,6 +28,13 @@ class TestCentroid(AdapterSuite):
         return ADAPTERS["centroid"]
 
 
+class TestZeroshot(AdapterSuite):
+    kinds = ("binary", "multiclass")
+
+    def make(self):
+        return ADAPTERS["zeroshot"]
+
+
 class TestRidge(AdapterSuite):
     def make(self):
         return ADAPTERS["ridge"]

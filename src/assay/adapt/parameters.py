@@ -13,7 +13,7 @@ from typing import Any, Literal
 from assay.errors import SpecError, UnknownNameError, suggest
 from assay.spec import Recipe
 
-ParameterKind = Literal["number", "integer", "flag", "choice", "numbers", "text"]
+ParameterKind = Literal["number", "integer", "flag", "choice", "numbers", "text", "texts", "names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Parameter:
     """What it does, in one sentence."""
     kind: ParameterKind = "number"
     """`number`, `integer`, `flag` (true or false), `choice` (one of `choices`), `numbers` (one or a list of them),
-    `text`."""
+    `text`, `texts` (one or a list of them), `names` (a table from text to text)."""
     low: float | None = None
     """Smallest value allowed."""
     high: float | None = None
@@ -37,6 +37,8 @@ class Parameter:
     """Values of a `choice`; for the other kinds, words that are allowed besides (`auto`, `all`)."""
     optional: bool = False
     """Whether None is allowed."""
+    holding: str = ""
+    """What each of `texts` must hold."""
 
     def read(self, value: Any) -> Any:
         """The value in its plain form; raises ValueError with the reason where it cannot be used."""
@@ -54,6 +56,10 @@ class Parameter:
             if not isinstance(value, str):
                 raise ValueError(f"must be a text, not {value!r}")
             return value
+        if self.kind == "texts":
+            return self._read_texts(value)
+        if self.kind == "names":
+            return _read_names(value)
         if self.kind == "numbers":
             return self._read_numbers(value)
         return self._read_number(value)
@@ -64,6 +70,13 @@ class Parameter:
                 return choice
         known = ", ".join(str(choice) for choice in self.choices)
         raise ValueError(f"must be one of {known}, not {value!r}{_near(value, self.choices)}")
+
+    def _read_texts(self, value: Any) -> tuple[str, ...]:
+        many: list[Any] = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else []
+        if not many or not all(isinstance(text, str) and self.holding in text for text in many):
+            holding = f" that holds {self.holding}" if self.holding else ""
+            raise ValueError(f"must be a text{holding}, or a list of such texts, not {value!r}")
+        return tuple(many)
 
     def _read_numbers(self, value: Any) -> tuple[float, ...]:
         many: Sequence[Any] = [value] if isinstance(value, (int, float, str)) else list(value or ())
@@ -133,6 +146,12 @@ def whole_numbers(method: str) -> list[str]:
 def defaults_of(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """Every parameter with its default, read as a user's value would be."""
     return {name: parameter.read(parameter.default) for name, parameter in parameters.items()}
+
+
+def _read_names(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value.values()):
+        raise ValueError(f"must be a table such as {{'0': zero, '1': one}}, not {value!r}")
+    return {str(key): name for key, name in value.items()}
 
 
 def _near(value: Any, choices: Sequence[Any]) -> str:

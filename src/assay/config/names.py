@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from assay.adapt.parameters import resolve
-from assay.builtin import DATA_SOURCES, ENGINES, MODEL_SOURCES
+from assay.builtin import ADAPTERS, DATA_SOURCES, ENGINES, MODEL_SOURCES
 from assay.config.faults import Fault, Place
 from assay.config.specification import DataSpec, ModelSpec, RecipeSpec, StudySpec
 from assay.errors import UsageError
@@ -30,6 +30,11 @@ def name_faults(spec: StudySpec, loaded: Container[str] = ()) -> list[Fault]:
             faults += _tried(("data", i), lambda uri=data.uri: _require_data(uri))
     for i, recipe in enumerate(spec.recipes):
         faults += _recipe_faults(("recipes", i), recipe, spec.search)
+    faults += [
+        (("budgets", i), "budgets count from 1; a recipe that learns from no labels, such as zeroshot, needs no entry")
+        for i, budget in enumerate(spec.budgets)
+        if budget != "all" and budget < 1
+    ]
     for i, metric in enumerate(spec.metrics):
         faults += _tried(("metrics", i), lambda metric=metric: METRICS[metric])
     if spec.features.engine != "auto":
@@ -65,6 +70,11 @@ def _recipe_faults(place: Place, recipe: RecipeSpec, search: SearchSpec | None) 
         combinations = recipe.expand(searched=search is not None)
         for params in combinations if not faults else ():
             resolve(recipe.method, params)
+        if search is not None and ADAPTERS[recipe.method].needs == "words":
+            raise UsageError(
+                f"{recipe.method} learns from no labels, and a search chooses by labelled validation rows; study it "
+                "without search"
+            )
 
     return [*faults, *_tried(place, resolve_all)]
 

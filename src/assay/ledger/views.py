@@ -33,11 +33,14 @@ def shown_models(folder: RunFolder) -> dict[str, dict[str, Any]]:
 
 
 def fullest(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """The rows of the largest label budget (all rows stand above any number), without models fitted anew."""
+    """The rows of the largest label budget (all rows stand above any number), without models fitted anew.
+
+    Rows of recipes that learn from no labels stand at budget 0 whatever the others have, and stay.
+    """
     rows = [row for row in rows if not row.fitted_anew] or list(rows)
     budgets = {row.per_class for row in rows}
     largest = None if None in budgets else max(budget for budget in budgets if budget is not None)
-    return [row for row in rows if row.per_class == largest]
+    return [row for row in rows if row.per_class in (largest, 0)]
 
 
 def candidates_of(folder: RunFolder, data: str) -> tuple[list[Candidate], Background]:

@@ -87,10 +87,12 @@ def expand(study: StudySpec, parts: Sequence[TaskPart], contenders: Sequence[Con
     for part in parts:
         recipes = [resolve(recipe.method, params) for recipe in study.recipes
                    for params in recipe.expand(searched=study.search is not None)]  # fmt: skip
-        frozen = [recipe for recipe in recipes if needs_features(recipe)]
+        frozen = [recipe for recipe in recipes if needs_features(recipe) and needs_labels(recipe)]
         yardstick = frozen or [resolve("ridge" if part.dataset.task.kind == "regression" else "probe", {})]
+        unlabelled = [recipe for recipe in recipes if not needs_labels(recipe)]
         chosen: dict[Role, list[Recipe]] = {
-            "model": recipes, "twin": yardstick, "raw": yardstick, "majority": [resolve("majority", {})],
+            "model": recipes, "twin": [*yardstick, *unlabelled], "raw": yardstick,
+            "majority": [resolve("majority", {})],
         }  # fmt: skip
         for contender in [*contenders, *_baselines(study)]:
             if study.search is not None and contender.role == "model":
@@ -104,7 +106,14 @@ def needs_features(recipe: Recipe) -> bool:
     """Whether a recipe works on frozen features."""
     from assay.builtin import ADAPTERS
 
-    return ADAPTERS[recipe.method].needs == "features"
+    return ADAPTERS[recipe.method].needs in ("features", "words")
+
+
+def needs_labels(recipe: Recipe) -> bool:
+    """Whether a recipe learns from labelled rows; one that does not is run at budget 0, once a draw."""
+    from assay.builtin import ADAPTERS
+
+    return ADAPTERS[recipe.method].needs != "words"
 
 
 def metrics_for(study: StudySpec, task: Task) -> tuple[str, ...]:
@@ -193,12 +202,21 @@ def _baselines(study: StudySpec) -> list[Contender]:
 def trials_of(
     study: StudySpec, part: TaskPart, model: ModelRef, role: Role, recipes: Sequence[Recipe]
 ) -> list[PlannedTrial]:
-    """The trials of one model on one part: every recipe, label budget, draw and seed, in that order."""
+    """The trials of one model on one part: every recipe, label budget, draw and seed, in that order.
+
+    A recipe that learns from no labels has one budget, 0, and one seed, and is not fitted anew in later windows.
+    """
     text = split_text(part.split, study)
     test = DataSlice(data=part.dataset.ref, split=text)
     budgets = [None if budget == "all" else int(budget) for budget in study.budgets]
-    seeds = study.seeds if role in ("model", "twin") else study.seeds[:1]
-    fitted_anew = role == "model" or part.split.scheme != "forward"
+
+    def seeds(recipe: Recipe) -> Sequence[int]:
+        return study.seeds if role in ("model", "twin") and needs_labels(recipe) else study.seeds[:1]
+
+    def draws(recipe: Recipe) -> int:
+        once = part.split.scheme == "forward" and not (role == "model" and needs_labels(recipe))
+        return 1 if once else draws_of(part.split, study, part.dataset)
+
     return [
         PlannedTrial(
             spec=TrialSpec(
@@ -208,7 +226,7 @@ def trials_of(
             role=role, part=part,
         )
         for recipe in recipes
-        for budget in budgets
-        for draw in range(draws_of(part.split, study, part.dataset) if fitted_anew else 1)
-        for seed in seeds
+        for budget in (budgets if needs_labels(recipe) else [0])
+        for draw in range(draws(recipe))
+        for seed in seeds(recipe)
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from assay.dataset import Dataset, Task
 from assay.rng import stream
 from assay.spec import DataRef, DataSlice, ModelRef, Recipe, TaskKind, TrialSpec
 from assay.testing.data import fake_dataset
+from assay.testing.models import FakeDual, FakeTextSide
 
 CLASSES = 3
 
@@ -85,7 +86,11 @@ class AdapterSuite:
         adapter = self.make()
         build = network_job if adapter.needs == "network" else feature_job
         params = {**adapter.defaults, **self.params}
-        return build(kind, method=adapter.method, params=params, **changes)
+        job = build(kind, method=adapter.method, params=params, **changes)
+        if adapter.needs != "words":
+            return job
+        assert job.features is not None
+        return replace(job, model=FakeDual(FakeTextSide(job.task.classes, job.features.shape[1])))
 
     def solve(self, *jobs: AdaptJob) -> list[Adapted]:
         """Results without errors."""
@@ -157,7 +162,7 @@ class AdapterSuite:
         """Neighbours with other rows, draws and seeds do not matter; nor does one that fails."""
         job = self.job(self.kinds[0])
         fewer = replace(self.job(self.kinds[0], seed=1), train=job.train[: len(job.train) // 2 * 2 - 6])
-        broken = replace(job, train=job.train[:0])
+        broken = replace(job, features=None) if self.make().needs == "words" else replace(job, train=job.train[:0])
         alone = [self.solve(job)[0], self.solve(fewer)[0]]
         together = self.make().run([broken, job, fewer, job])
         assert together[0].error is not None
@@ -172,7 +177,7 @@ class AdapterSuite:
 
     def test_one_class_only_is_an_error_that_says_so(self) -> None:
         """Training rows of one class give an error that names the class."""
-        if "multiclass" not in self.kinds:
+        if "multiclass" not in self.kinds or self.make().needs == "words":
             return
         job = self.job("multiclass")
         (result,) = self.make().run([replace(job, train=job.train[job.targets[job.train] == 1])])
@@ -182,7 +187,7 @@ class AdapterSuite:
 
     def test_a_class_without_training_rows_keeps_its_column(self) -> None:
         """Predictions have all columns; the unseen class is never predicted."""
-        if "multiclass" not in self.kinds:
+        if "multiclass" not in self.kinds or self.make().needs == "words":
             return
         job = self.job("multiclass")
         (result,) = self.solve(replace(job, train=job.train[job.targets[job.train] != 1]))
@@ -201,10 +206,19 @@ class AdapterSuite:
                 assert kind in str(result.error)
                 assert self.make().method in str(result.error)
 
+    def test_without_labelled_rows_it_works_where_it_needs_none(self) -> None:
+        """A recipe that reads words predicts the same without training and validation rows."""
+        if self.make().needs != "words":
+            return
+        job = self.job()
+        (whole,), (bare,) = self.solve(job), self.solve(replace(job, train=job.train[:0], valid=job.valid[:0]))
+        assert set(bare.parts) == {"test"}
+        np.testing.assert_array_equal(bare.parts["test"].score, whole.parts["test"].score)
+
     def test_features_that_are_not_finite_are_an_error(self) -> None:
         """NaN in a training row is reported, and never becomes a prediction."""
         job = self.job(self.kinds[0])
-        if job.features is None or self.make().needs != "features":
+        if job.features is None or self.make().needs not in ("features", "words"):
             return
         x = job.features.copy()
         x[job.train[0], 1] = np.nan

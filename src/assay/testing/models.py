@@ -81,6 +81,44 @@ class FakeModel:
         return weights / weights.sum(axis=1, keepdims=True)
 
 
+class FakeTextSide:
+    """A TextSide that gives a text the axis of the first of its words that it knows, and all axes where it knows none.
+
+    Args:
+        words: At most `width` words; the k-th has the k-th axis.
+        width: p, of texts and of features.
+    """
+
+    scale = 10.0
+
+    def __init__(self, words: Sequence[str], width: int = WIDTH) -> None:
+        self._words, self._axes = list(words), np.eye(width, dtype=np.float32)
+        self.texts: list[str] = []
+        """Every text that was read, in order."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(k, p) vectors."""
+        self.texts += texts
+        found = [next((k for k, word in enumerate(self._words) if word in text), None) for text in texts]
+        return np.stack([self._axes.sum(axis=0) if k is None else self._axes[k] for k in found])
+
+    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The features as they are."""
+        return features
+
+
+class FakeDual(FakeModel):
+    """A fake image model with a text side."""
+
+    def __init__(self, side: FakeTextSide) -> None:
+        super().__init__("image", name="fake_dual")
+        self._side = side
+
+    def text_side(self) -> FakeTextSide:
+        """The side it was given."""
+        return self._side
+
+
 def fake_images(pretrained: bool = True, seed: int = 0) -> FakeModel:
     """A fake image model."""
     return FakeModel("image", name="assay.testing.models:fake_images", seed=seed, untrained=not pretrained)

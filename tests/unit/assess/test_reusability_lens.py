@@ -86,6 +86,28 @@ def test_models_that_do_not_cross_say_why_there_is_no_budget():
     assert row["at_budget"].reason == "a leads at every budget"
 
 
+def test_a_score_without_labels_is_a_level_line_that_a_curve_overtakes():
+    """Zero-shot at the height that a curve has with 5 labels a class is overtaken there; it saves no labels itself."""
+    rng = np.random.default_rng(3)
+    height = 0.9 - 0.72 * (1 + 5 / 2) ** -0.6
+    level_line = [BudgetScore(budget=0, draw=d, score=float(height + 0.004 * rng.normal())) for d in range(5)]
+    probe = candidate("probe", curve=learning(2))
+    row = crossing_rows([probe, candidate("zeroshot", curve=level_line)], level=0.95)[0]
+
+    assert (row["with_few_labels"], row["with_many_labels"], row["cross"]) == ("zeroshot", "probe", "yes")
+    assert row["at_budget"].low < 5 < row["at_budget"].high
+    assert row["at_budget"].value == pytest.approx(5, rel=0.15)
+    assert "no labels" in labels_saved(level_line, level_line, 0, level=0.95).reason
+
+
+def test_a_twin_at_budget_0_does_not_spoil_its_curve():
+    """A table may hold a twin's score without labels; labels are counted on the budgets above it."""
+    twin = learning(10, seed=1)
+    more = [*twin, *(BudgetScore(budget=0, draw=d, score=0.1) for d in range(5))]
+
+    assert labels_saved(learning(2), more, 5, level=0.95) == labels_saved(learning(2), twin, 5, level=0.95)
+
+
 def test_a_training_that_never_gets_there_is_counted_and_not_averaged_away():
     """With one of three trainings short of the score, the mean time is unknown and the restricted mean is not."""
 
@@ -196,6 +218,65 @@ def test_nearness_that_predicts_nothing_is_said_to():
 
     assert row["predicts_gain"] == "no"
     assert row["correlation_with_gain"].low < 0 < row["correlation_with_gain"].high
+
+
+def near_and_far(distances: list[float], gains=(0.3, 0.25, 0.2, 0.15, 0.1, 0.05)) -> pd.DataFrame:
+    """Targets with their distances from a source, and a model that gains so much over its twin on each."""
+    return pd.DataFrame(
+        [
+            {"model": "a", "role": role, "target": f"t{i}", "budget": 10, "score": 0.5 + gain * (role == "model"),
+             "distance": distance}
+            for i, (distance, gain) in enumerate(zip(distances, gains, strict=True))
+            for role in ("model", "twin")
+        ]
+    )  # fmt: skip
+
+
+def test_nearness_that_predicts_the_gain_is_said_to_with_its_interval():
+    """Six targets in perfect order: predicted, with an interval that stays below 1 and is wide for so few."""
+    found = reusability(near_and_far([1, 2, 3, 4, 5, 6]))
+    (row,) = found.tables["nearness"]
+    known = row["correlation_with_gain"]
+
+    assert (row["predicts_gain"], known.value, known.n) == ("yes", pytest.approx(1.0), 6)
+    assert 0.2 < known.low < 0.9
+    assert any(finding.claim.startswith("Nearness by distance predicts the gain") for finding in found.findings)
+
+
+def test_distances_in_no_order_and_in_the_wrong_order_are_not_taken_for_a_prediction():
+    """A table says as plainly as a run that nearness tells nothing, or the reverse of what one would hope."""
+    mixed, turned = reusability(near_and_far([3, 6, 1, 5, 2, 4])), reusability(near_and_far([6, 5, 4, 3, 2, 1]))
+
+    assert [found.tables["nearness"][0]["predicts_gain"] for found in (mixed, turned)] == ["no", "the reverse"]
+    for found in (mixed, turned):
+        assert any("do not choose a source by it" in note for note in found.caveats)
+        assert any("no measure of similarity" in finding.claim.lower() for finding in found.findings)
+
+
+def test_four_targets_are_too_few_and_the_reason_counts_them():
+    """The correlation is unknown then, and the page says what would be needed."""
+    found = reusability(near_and_far([1, 2, 3, 4], gains=(0.3, 0.2, 0.1, 0.05)))
+
+    assert found.tables["nearness"][0]["predicts_gain"] == "unknown"
+    assert any("4 targets have both a similarity and a gain; 5 are needed" in note for note in found.caveats)
+
+
+def test_many_measures_need_more_than_one_lucky_correlation():
+    """The one measure of twelve that orders six targets is not believed, though its own interval is above zero."""
+    gains = {("a", f"t{i}"): estimate(0.3 - 0.05 * i) for i in range(6)}
+    orders = {f"m{k}": np.random.default_rng(k).permutation(6) for k in range(11)} | {
+        "lucky": np.array([1, 0, 2, 3, 4, 5])
+    }
+    given = [
+        candidate("a", f"t{i}", similarities=[Similarity(measure=name, value=estimate(float(order[i]), name="distance"),
+                                                         floor=estimate(0.0), p_value=None, extractor="a")
+                                              for name, order in orders.items()])
+        for i in range(6)
+    ]  # fmt: skip
+    rows = {row["measure"]: row for row in nearness_rows(given, gains, level=0.95)}
+
+    assert rows["lucky"]["correlation_with_gain"].low > 0
+    assert {row["predicts_gain"] for row in rows.values()} == {"no"}
 
 
 def a_table() -> pd.DataFrame:

@@ -1,4 +1,8 @@
-"""Scores over the label budget: gain over the untrained twin, labels saved, and where two models cross."""
+"""Scores over the label budget: gain over the untrained twin, labels saved, and where two models cross.
+
+Budget 0 is that of recipes that learn from no labels. It has no place on the logarithm of the budget: such a score is a
+level line that other curves may cross, and no number of labels is worth it or saved by it as a factor.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ LEAST_DRAWS = 3
 WANTED_DRAWS = 5
 """Draws from which its width is no longer mostly the uncertainty of the spread."""
 OTHER_DRAWS = "other draws of labelled rows"
+NO_LABELS = "no labels are learned from, so there are none to save; table crossings tells who overtakes it, and when"
 NO_TWIN = "no untrained twin was run with this recipe at this budget"
 
 Floats = NDArray[np.float64]
@@ -64,6 +69,8 @@ def labels_saved(curve: Curve, twin: Curve, budget: int, *, level: float) -> Est
         (`stats.crossing`), on the logarithm of the budget.
     """
     name, unit = "labels_saved", "times the labels"
+    if budget == 0:
+        return Estimate.unknown(name, NO_LABELS, unit=unit)
     wanted = at_budget(curve, budget)
     budgets, draws, scores = _matrix(twin, set(wanted))
     if len(budgets) < 2 or len(draws) < LEAST_DRAWS:
@@ -112,10 +119,10 @@ def crossing_rows(candidates: Sequence[Candidate], *, level: float) -> list[Row]
 
 
 def _crossing_row(first: Candidate, second: Candidate, level: float) -> Row | None:
-    """The crossing of two models; None where fewer than two budgets are common to them."""
-    one, other = _table(first.curve), _table(second.curve)
+    """The crossing of two models; None where fewer than two budgets above zero are common to them."""
+    one, other = _levelled(_table(first.curve), second), _levelled(_table(second.curve), first)
     draws = sorted(set(one) & set(other))
-    common = sorted(set.intersection(*(set(one[d]) & set(other[d]) for d in draws))) if draws else []
+    common = sorted(set.intersection(*(set(one[d]) & set(other[d]) for d in draws)) - {0}) if draws else []
     if len(common) < 2:
         return None
     gaps = np.array([[one[draw][b] - other[draw][b] for b in common] for draw in draws])
@@ -180,9 +187,17 @@ def _table(curve: Curve) -> dict[int, dict[int, float]]:
     return found
 
 
+def _levelled(table: dict[int, dict[int, float]], beside: Candidate) -> dict[int, dict[int, float]]:
+    """The table, where it has budget 0 alone drawn level over the budgets of the other model."""
+    budgets = {point.budget for point in beside.curve}
+    return {
+        draw: dict.fromkeys(budgets, row[0]) if set(row) == {0} else row for draw, row in table.items()
+    }  # fmt: skip
+
+
 def _matrix(curve: Curve, draws: set[int]) -> tuple[Floats, list[int], Floats]:
-    """(k,) budgets, the draws that have them all, and their (n, k) scores."""
-    table = {draw: row for draw, row in _table(curve).items() if draw in draws}
+    """(k,) budgets above zero, the draws that have them all, and their (n, k) scores."""
+    table = {draw: row for draw, row in _table([p for p in curve if p.budget > 0]).items() if draw in draws}
     budgets = sorted({budget for row in table.values() for budget in row})
     whole = sorted(draw for draw, row in table.items() if len(row) == len(budgets))
     return np.array(budgets, float), whole, np.array([[table[d][b] for b in budgets] for d in whole])

@@ -25,14 +25,16 @@ def figures_of(
 
 
 def _budget(curves: Sequence[Row], target: str, metric: str) -> Figure | None:
-    """Score over the label budget, each model's twin dashed in its colour."""
+    """Score over the label budget, each model's twin dashed in its colour; what learns from no labels is level."""
+    mine = [row for row in curves if row["target"] == target]
+    budgets = sorted({row["budget"] for row in mine if row["budget"] > 0})
     rows = [
         {
-            "budget": row["budget"], "score": estimate.value, "low": estimate.low, "high": estimate.high,
+            "budget": budget, "score": estimate.value, "low": estimate.low, "high": estimate.high,
             "model": row["model"], "untrained": untrained,
         }
-        for row in curves
-        if row["target"] == target
+        for row in mine
+        for budget in ([row["budget"]] if row["budget"] > 0 else budgets[:: max(len(budgets) - 1, 1)])
         for estimate, untrained in ((row["score"], False), (row["twin"], True))
         if estimate.known
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from assay.errors import DataError, UnknownNameError, UsageError
 from assay.rng import stream
 from assay.sources.data.forward import Forward
 from assay.sources.data.partition import Pool, choose, choose_count, folds, ranks_within, resample
-from assay.sources.data.parts import Rows, Split, checked
+from assay.sources.data.parts import Rows, Split, checked, untaught
 from assay.spec import Window
 
 Scheme = Literal["given", "stratified", "grouped", "time", "forward", "kfold", "leave_one_out", "bootstrap"]
@@ -73,14 +73,16 @@ class Draws:
             dataset: the data.
             draw: from 0.
             per_class: label budget: rows of each class to learn from and choose on together (the valid rows come out of
-                the budget); for regression, rows in all.
+                the budget); for regression, rows in all. 0 gives the test rows alone, for a recipe that learns nothing.
 
         Raises:
             DataError: where the data cannot be parted so, or a class that is tested has no training rows.
             UsageError: for a draw that does not exist.
         """
-        if draw < 0 or (per_class is not None and per_class < 1):
-            raise UsageError(f"draws count from 0 and budgets from 1; got draw {draw}, per_class {per_class}")
+        if draw < 0 or (per_class is not None and per_class < 0):
+            raise UsageError(f"draws and budgets count from 0; got draw {draw}, per_class {per_class}")
+        if per_class == 0:
+            return untaught(self.split(dataset, draw))
         pool = self._pool(dataset)
         if self.scheme == "bootstrap":
             return self._bootstrap(dataset, pool, draw, per_class)

@@ -18,7 +18,7 @@ class Split:
     """Row positions of the three parts of one draw."""
 
     train: Rows
-    """To learn from; with `bootstrap` a row may stand here several times."""
+    """To learn from; with `bootstrap` a row may stand here several times; none at budget 0."""
     valid: Rows
     """To choose settings on; may be empty."""
     test: Rows
@@ -56,6 +56,12 @@ def checked(dataset: Dataset, split: Split, draw: int) -> Split:
         note = f"no test rows of class {untested[0]!r}{more}"
         return replace(split, notes=(*split.notes, note))
     return split
+
+
+def untaught(split: Split) -> Split:
+    """The same draw with its test rows only."""
+    none = np.empty(0, dtype=np.int_)
+    return replace(split, train=none, valid=none)
 
 
 def _check_apart(dataset: Dataset, split: Split, where: str) -> None:

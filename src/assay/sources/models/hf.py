@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from assay.sources.models.inputs.texts import TextInputs, from_tokenizer
 from assay.sources.models.inputs.waveforms import WaveformInputs
 from assay.sources.models.networks.network_model import Facts, Inputs, NetworkModel, inform
 from assay.sources.models.networks.pooling import POOLINGS
+from assay.sources.models.networks.text_side import DualTexts
 from assay.sources.models.networks.transformer import (
     AudioFeatures,
     ImageFeatures,
@@ -65,11 +67,8 @@ def _open(request: Request) -> Model:
     config = read_config(held.folder, uri=uri, trust=trust)
     kind = _kind(held.folder)
     auto: Any = HEADS[kind][1] if _has_head(config, kind) else AutoModel
-    if request.ref.untrained:
-        model, notes = untrained(auto, config, request.seed), ()
-    else:
-        model = trained(auto, held.folder, config, uri=uri, trust=trust)
-        notes = notes_on(held.folder, trust=trust)
+    model = _loaded(auto, held.folder, config, request)
+    notes = () if request.ref.untrained else notes_on(held.folder, trust=trust)
     network, pooling = _network(model, kind, request)
     inputs = _inputs(held.folder, kind, request, network)
     logits = Logits(model, "pixel_values" if kind == "image" else "") if auto is not AutoModel else None
@@ -82,7 +81,34 @@ def _open(request: Request) -> Model:
         logits=logits if not layer else None,
         inputs=inputs,
         facts=_facts(held.folder, config, pooling, layer, notes, labels=logits is not None),
+        # Only the image half is held; the text half is read from the folder when something asks for it.
+        texts=partial(_text_side, held.folder, config, request, network, inputs)
+        if kind == "image" and hasattr(model, "get_text_features")
+        else None,
     )
+
+
+def _loaded(auto: Any, folder: Path, config: Any, request: Request) -> Any:
+    """The architecture with the folder's weights, or with those of the untrained twin."""
+    if request.ref.untrained:
+        return untrained(auto, config, request.seed)
+    return trained(auto, folder, config, uri=request.ref.uri, trust=request.trust)
+
+
+def _text_side(folder: Path, config: Any, request: Request, network: Any, inputs: Inputs) -> DualTexts:
+    """The text half of a model of images and texts.
+
+    Raises:
+        UsageError: The folder has no tokenizer, or the features are not those that the model compares with texts.
+    """
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=request.trust)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{folder} holds no tokenizer that transformers can read") from error
+    side = DualTexts(_loaded(AutoModel, folder, config, request), tokenizer)
+    side.require_agreement(network, inputs.example())
+    return side
 
 
 def _outline(request: Request) -> ModelInfo:

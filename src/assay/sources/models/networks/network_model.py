@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.contracts import Batch, ModelInfo
+from assay.contracts import Batch, ModelInfo, TextSide
 from assay.errors import NonFiniteError, UsageError
 from assay.sources.models.weights.size import bytes_of, device_of, measure, parameters_of
 from assay.spec import Modality, ModelRef
@@ -60,13 +60,18 @@ class NetworkModel:
         inputs: Items → batch.
         facts: What the source states.
         logits: A module called as the network is, giving the source head's (b, z) logits; None without a head.
+        texts: Loads the text side, only when it is asked for; None without one.
     """
 
-    def __init__(self, ref: ModelRef, *, network: Any, inputs: Inputs, facts: Facts, logits: Any | None = None) -> None:
+    def __init__(
+        self, ref: ModelRef, *, network: Any, inputs: Inputs, facts: Facts, logits: Any | None = None,
+        texts: Callable[[], TextSide] | None = None,
+    ) -> None:  # fmt: skip
         self._ref = ref
         self._network = network.eval()
         self._logits = logits.eval() if logits is not None else None
         self._inputs = inputs
+        self._texts = texts
         self._info = inform(network, inputs, facts)
 
     @property
@@ -107,6 +112,16 @@ class NetworkModel:
         logits = self._forward(self._logits, batch).astype(np.float64)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return weights / weights.sum(axis=1, keepdims=True)
+
+    def text_side(self) -> TextSide:
+        """What reads words into the space of the items, loaded anew.
+
+        Raises:
+            UsageError: the model has none, with the reason.
+        """
+        if self._texts is None:
+            raise UsageError(f"these weights read {self._info.modality} only")
+        return self._texts()
 
     def _forward(self, module: Any, batch: Batch) -> NDArray[np.float32]:
         import torch
