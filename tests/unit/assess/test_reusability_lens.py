@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from assay import reusability
 from assay.assess.reusability import BudgetScore, Candidate, Complexity, Moment, Similarity, Training
@@ -12,7 +13,7 @@ from assay.assess.reusability.adaptation import adaptation_rows
 from assay.assess.reusability.budgets import crossing_rows, labels_saved
 from assay.assess.reusability.choice import make_pool, on_front, pareto_rows
 from assay.assess.reusability.constraints import broken, parse_limits
-from assay.assess.reusability.nearness import nearness_rows
+from assay.assess.reusability.nearness import _correlation, nearness_rows
 from assay.errors import DataError, NothingToAssessError, UnknownNameError, UsageError
 from assay.estimate import Estimate
 
@@ -251,6 +252,18 @@ def test_distances_in_no_order_and_in_the_wrong_order_are_not_taken_for_a_predic
     for found in (mixed, turned):
         assert any("do not choose a source by it" in note for note in found.caveats)
         assert any("no measure of similarity" in finding.claim.lower() for finding in found.findings)
+
+
+@pytest.mark.parametrize("targets", [5, 6])
+def test_the_interval_of_the_correlation_holds_for_few_targets(targets):
+    """At a strong correlation, where samples are often in perfect order: not below 95 % beyond a binomial doubt."""
+    rng, truth = np.random.default_rng(targets), 6 / np.pi * np.arcsin(0.9 / 2)
+    held = 0
+    for _ in range(400):
+        x, noise = rng.normal(size=(2, targets))
+        found = _correlation([np.column_stack([x, 0.9 * x + np.sqrt(1 - 0.9**2) * noise])], 0.95)
+        held += found.low <= truth <= found.high
+    assert binomtest(held, 400, 0.95, alternative="less").pvalue > 0.01
 
 
 def test_four_targets_are_too_few_and_the_reason_counts_them():
