@@ -22,9 +22,9 @@ def nearness_rows(candidates: Sequence[Candidate], gains: Gains, *, level: float
     Distances under two models have no common scale, so ranks are taken within a model and the correlations averaged.
     Targets are what was sampled: the interval has as many units as there are targets, however many models saw them.
     Of many measures some correlate by luck, so `predicts_gain` asks the interval at a level that holds for all of them
-    at once (Bonferroni), and is `no` where that one holds zero. Few targets are often in perfect order by luck; Fisher's
-    z then stands half a step short of it. Simulated at a true correlation of 0.89, 95 % intervals over five targets hold
-    it in 98.8 % of 20,000 samples so, and in 75.3 % where z stands at 0.999.
+    at once (Bonferroni), and is `no` where that one holds zero. Few targets are often in perfect order by luck;
+    Fisher's z then stands half a step short of it. Simulated at a true correlation of 0.89, 95 % intervals over five
+    targets hold it in 98.8 % of 20,000 samples so, and in 75.3 % where z stands at 0.999.
 
     References:
         Bonett and Wright (2000), Sample size requirements for estimating Pearson, Kendall and Spearman correlations,
