@@ -11,7 +11,7 @@ from assay.cli.options import Reporting
 from assay.cli.output import note
 
 Direction = Literal["x-y", "y-x"]
-Unit = Literal["year", "s", "ms", "us", "ns", "order"]
+Unit = Literal["year", "s", "ms", "us", "ns", "D", "order"]
 Task = Literal["classification", "regression"]
 
 _COLUMNS = "Columns of the log"

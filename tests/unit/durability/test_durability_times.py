@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.assess.durability.reading.instants import future_rows, read_instants, show_instant
 from assay.assess.durability.reading.windows import cut
 from assay.errors import DataError, UnknownNameError, UsageError
+from assay.times.instants import future_rows, read_instants, show_instant
 
 
 def read(values, **options):

@@ -15,10 +15,10 @@ from scipy.special import ndtri
 
 from assay.assess.durability.curve import Curve
 from assay.assess.durability.periods import Periods
-from assay.assess.durability.reading.instants import show_instant
 from assay.assess.durability.scoring import Scoring
 from assay.estimate import Estimate
 from assay.stats.forecast import Choice, choose_forecast, point_forecast
+from assay.times.instants import show_instant
 
 Floats = NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.assess.durability.reading.instants import show_instant
 from assay.assess.durability.reading.log import PredictionLog
 from assay.assess.durability.reading.windows import Windows, cut, origin_of
 from assay.errors import DataError, NothingToAssessError, UsageError
+from assay.times.instants import show_instant
 
 Positions = NDArray[np.int_]
 

@@ -38,8 +38,8 @@ class Forward:
             DataError: no row before the origin, or at or after it.
             UsageError: a window or an origin that is none, or more than 60 refits.
         """
-        from assay.assess.durability.reading.instants import read_instants
         from assay.assess.durability.reading.windows import cut, origin_of
+        from assay.times.instants import read_instants
 
         column: Any = _series(times)
         instants = read_instants(column)

@@ -128,8 +128,8 @@ def from_columns(ref: DataRef, frame: pd.DataFrame, columns: Columns, *, where: 
 
     times = None
     if columns.time is not None:
-        place = f"{where}, column {columns.time!r}"
-        times = parse_times(part[columns.time].tolist(), where=place, form=columns.time_format, unit=columns.time_unit)
+        times = parse_times(part[columns.time].tolist(), where=where, name=columns.time, form=columns.time_format,
+                            unit=columns.time_unit)  # fmt: skip
     return assemble(
         ref, modality=modality, task=task, targets=targets, load=load, digests=digests,
         ids=values(columns.id) or [f"{row + 1}" for row in kept], splits=values(columns.split),

@@ -208,7 +208,7 @@ WRONG = [
     ("text=body&label=y&bad=ignore", UnknownNameError, "known: fail, skip"),
     ("text=body&label=y&task=classify", UnknownNameError, "classification"),
     ("text=body&target=y", DataError, "'pos' in row 1 is no number"),
-    ("text=body&label=y&time=who", DataError, "'ann' in row 1 is not a time in ISO 8601"),
+    ("text=body&label=y&time=who", DataError, "'ann' in row 1 is not a time"),
     ("text=body&label=y&id=y", DataError, "id 'pos' stands in rows 1 and 3"),
 ]
 
@@ -235,7 +235,13 @@ def test_numbers_as_labels_are_questioned():
         (["2014-05", "2015-06"], {}, "2014-05-01"),
         (["31/12/2016", "01/02/2017"], {"time_format": "%d/%m/%Y"}, "2016-12-31"),
         (["1470009600", "1470009700"], {"time_unit": "s"}, "2016-08-01"),
+        (["16801", "16802"], {"time_unit": "D"}, "2016-01-01"),
         (["2016-08-01 02:00+02:00", "2016-08-02"], {}, "2016-08-01"),
+        (["1815", "1816"], {}, "1815-01-01"),
+        (["2016-Q3", "2016-Q4"], {}, "2016-07-01"),
+        (["June 2016", "July 2016"], {}, "2016-06-01"),
+        ([20160612, 20160613], {}, "2016-06-12"),
+        (["31/12/2016", "01/02/2017"], {}, "2016-12-31"),
     ],
 )
 def test_times_of_many_forms(tmp_path, values, options, first):

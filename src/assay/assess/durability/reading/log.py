@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.assess.durability.reading.instants import Instants, TimeUnit, future_rows, read_instants
 from assay.assess.durability.reading.outputs import Outputs, read_outputs
 from assay.errors import DataError, NothingToAssessError, ShapeError, UnknownNameError
+from assay.times.instants import Instants, TimeUnit, future_rows, read_instants
 
 Floats = NDArray[np.float64]
 Frame = Any

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.assess.durability.reading.instants import DAY, SECOND, YEAR, Floats, Instants, Resolution, show_instant
 from assay.errors import DataError, UnknownNameError, UsageError
 from assay.spec import Window
+from assay.times.instants import DAY, SECOND, YEAR, Floats, Instants, Resolution, show_instant
 
 MOST_WINDOWS = 2000
 

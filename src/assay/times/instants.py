@@ -14,20 +14,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.assess.durability.reading.written import Written, read_text
 from assay.errors import DataError, UsageError
+from assay.times.written import Hints, Written, read_text
 
 Floats = NDArray[np.float64]
 Series = Any
 """A pandas Series, whose methods the checker does not know."""
 Resolution = Literal["instant", "day", "week", "month", "quarter", "year", "order"]
-TimeUnit = Literal["year", "s", "ms", "us", "ns", "order"]
+TimeUnit = Literal["year", "s", "ms", "us", "ns", "D", "order"]
 
+LOG = Hints()
 SECOND = 1e6
 DAY = 86_400 * SECOND
 YEAR = 365.2425 * DAY
 _EPOCHS: dict[str, tuple[float, float]] = {"s": (1e8, 1e10), "ms": (1e11, 1e13), "us": (1e14, 1e16), "ns": (1e17, 1e19)}
-_TO_MICROSECONDS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
+_TO_MICROSECONDS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3, "D": DAY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +54,18 @@ class Instants:
 
 def read_instants(
     column: Series, *, unit: TimeUnit | None = None, day_first: bool | None = None, time_zone: str | None = None,
+    form: str | None = None, hints: Hints = LOG,
 ) -> Instants:  # fmt: skip
     """The instants of a time column, in UTC.
 
     Args:
         column: dates, text, periods or numbers; its name is used in messages.
-        unit: what numbers mean, where their range does not say it.
+        unit: what numbers mean, where their range does not say it: `year`, counts from 1970 (`s`, `ms`, `us`, `ns`,
+            `D` for days), or plain `order`.
         day_first: whether 03/04/2016 is in April; needed only where the column itself does not tell.
         time_zone: the zone of times that name none, such as `Europe/Vienna`; UTC by default.
+        form: a strftime format, for text of another form, such as `%d/%m/%Y`.
+        hints: what messages say would help.
 
     Returns:
         The instants; a missing time is NaN.
@@ -70,8 +75,8 @@ def read_instants(
         UsageError: an unknown unit or time zone.
     """
     name = str(column.name)
-    if unit is not None and unit not in ("year", "order", *_EPOCHS):
-        raise UsageError(f"a time unit is year, s, ms, us, ns or order; got {unit!r}")
+    if unit is not None and unit not in ("year", "order", *_TO_MICROSECONDS):
+        raise UsageError(f"a time unit is year, s, ms, us, ns, D or order; got {unit!r}")
     column = column.reset_index(drop=True)
     if isinstance(column.dtype, pd.PeriodDtype):
         return _from_periods(column)
@@ -81,11 +86,13 @@ def read_instants(
         raise DataError(f"column {name!r} holds true and false, not times")
     numbers: Series = pd.to_numeric(column, errors="coerce")
     all_numbers = bool(numbers.notna().any() and numbers.notna().eq(column.notna()).all())
-    if pd.api.types.is_numeric_dtype(column.dtype) or all_numbers:
-        return _from_numbers(name, numbers.to_numpy(dtype=float, na_value=np.nan), unit)
+    if form is None and (pd.api.types.is_numeric_dtype(column.dtype) or all_numbers):
+        return _from_numbers(name, numbers.to_numpy(dtype=float, na_value=np.nan), unit, hints)
+    if unit is not None:
+        raise DataError(f"column {name!r} does not hold numbers alone, and a time unit ({unit}) says what numbers mean")
     texts = column.astype("string").str.strip()
-    written = read_text(name, texts.mask(texts == ""), day_first=day_first, time_zone=time_zone)
-    return _from_written(written)
+    return _from_written(read_text(name, texts.mask(texts == ""), day_first=day_first, time_zone=time_zone, form=form,
+                                   hints=hints))  # fmt: skip
 
 
 def future_rows(instants: Instants, *, now: float | None = None) -> NDArray[np.bool_]:
@@ -145,11 +152,11 @@ def _with_resolution(value: Floats, notes: tuple[str, ...]) -> Instants:
     return Instants(value=value, resolution="day" if whole_days else "instant", notes=notes)
 
 
-def _from_numbers(name: str, value: Floats, unit: TimeUnit | None) -> Instants:
+def _from_numbers(name: str, value: Floats, unit: TimeUnit | None, hints: Hints) -> Instants:
     known = value[np.isfinite(value)]
     if len(known) == 0:
         raise DataError(f"column {name!r} holds no time at all")
-    if unit in _EPOCHS:
+    if unit in _TO_MICROSECONDS:
         return Instants(value=value * _TO_MICROSECONDS[cast(str, unit)], resolution="instant")
     if unit == "order":
         return Instants(value=value, resolution="order")
@@ -166,7 +173,7 @@ def _from_numbers(name: str, value: Floats, unit: TimeUnit | None) -> Instants:
     if known.max() >= 1e8 or (not whole and known.min() >= 1900 and known.max() <= 2200):
         raise DataError(
             f"numbers in column {name!r} run from {known.min():.10g} to {known.max():.10g}, which fits no single unit "
-            "of time; say which with --time-unit year, s, ms, us, ns or order"
+            f"of time; {hints.unit}"
         )
     return Instants(
         value=value, resolution="order", notes=(f"numbers in {name!r} were read as plain order, not dates",)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from assay.errors import DataError, UsageError
 
@@ -37,6 +38,16 @@ _MONTHS = {name: i + 1 for i, name in enumerate(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What would make a column clear, in the words of the place where users say how to read it; a log's by default."""
+
+    day: str = "say which with --day-first or --month-first"
+    zone: str = "say the zone of the latter with --time-zone"
+    unit: str = "say which with --time-unit year, s, ms, us, ns, D or order"
+    form: str = "2016-06-12, 2016-06-12T14:00+02:00, 2016-Q3 or epoch seconds would do"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """Stamps read from text."""
 
@@ -48,7 +59,8 @@ class Written:
     """What was assumed."""
 
 
-def read_text(name: str, texts: Series, *, day_first: bool | None, time_zone: str | None) -> Written:
+def read_text(name: str, texts: Series, *, day_first: bool | None, time_zone: str | None, form: str | None,
+              hints: Hints) -> Written:  # fmt: skip
     """Stamps of a column of text.
 
     Args:
@@ -56,6 +68,8 @@ def read_text(name: str, texts: Series, *, day_first: bool | None, time_zone: st
         texts: (n,) stripped strings; missing where empty.
         day_first: whether 03/04/2016 is in April.
         time_zone: the zone of times that name none.
+        form: a strftime format, where the text is written in one of its own.
+        hints: what messages say would help.
 
     Returns:
         The stamps.
@@ -67,16 +81,33 @@ def read_text(name: str, texts: Series, *, day_first: bool | None, time_zone: st
     words: Series = pd.Series(distinct, dtype="string")
     if len(words) == 0:
         raise DataError(f"column {name!r} holds no time at all")
-    read = _periods(words) or _dates(name, words, day_first=day_first, time_zone=time_zone)
-    _refuse(name, words, read.stamps.isna())
+    column = _Column(name=name, words=words, codes=codes, hints=hints)
+    if form is not None:
+        read = Written(stamps=pd.to_datetime(words, format=form, utc=True, errors="coerce").dt.tz_localize(None))
+    else:
+        read = _periods(words) or _dates(column, day_first=day_first, time_zone=time_zone)
+    column.refuse(read.stamps.isna())
     values = np.append(read.stamps.to_numpy().astype("datetime64[us]"), np.datetime64("NaT"))
     return Written(stamps=pd.Series(values[codes]), period=read.period, notes=read.notes)
 
 
-def _refuse(name: str, words: Series, bad: Series) -> None:
-    if bad.any():
-        raise DataError(f"column {name!r}: {words[bad].iloc[0]!r} is not a time like the others; "
-                        "2016-06-12, 2016-06-12T14:00+02:00, 2016-Q3 or epoch seconds would do")  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """The distinct texts of a column, and where each stands."""
+
+    name: str
+    words: Series
+    codes: NDArray[np.int_]
+    """(n,) position of each row's text among the words; -1 where missing."""
+    hints: Hints
+
+    def refuse(self, bad: Series) -> None:
+        """Raises DataError for the first row with a bad text."""
+        if bad.any():
+            row = int(np.flatnonzero(np.isin(self.codes, np.flatnonzero(bad.to_numpy())))[0])
+            text = self.words.iloc[self.codes[row]]
+            raise DataError(f"column {self.name!r}: {text!r} in row {row + 1} is not a time like the others; "
+                            f"{self.hints.form}")  # fmt: skip
 
 
 def _periods(words: Series) -> Written | None:
@@ -108,20 +139,21 @@ def _starts(period: Period, parts: Any) -> Series | None:
     return pd.to_datetime(year + "-" + month.astype(str).str.zfill(2), format="%Y-%m", errors="coerce")
 
 
-def _dates(name: str, words: Series, *, day_first: bool | None, time_zone: str | None) -> Written:
+def _dates(column: _Column, *, day_first: bool | None, time_zone: str | None) -> Written:
+    name, words = column.name, column.words
     zoned = words.str.contains(_ZONE_AT_END) & words.str.contains(":", regex=False)
     if zoned.any() and not zoned.all() and time_zone is None:
         raise DataError(
             f"column {name!r}: some times name their zone ({words[zoned].iloc[0]!r}) and some do not "
-            f"({words[~zoned].iloc[0]!r}); say the zone of the latter with --time-zone"
+            f"({words[~zoned].iloc[0]!r}); {column.hints.zone}"
         )
     notes: list[str] = []
     if words.str.match(_ISO).mean() > 0.5:
         text = words.str.replace("/", "-", regex=False).str.replace(",", ".", regex=False)
         text = text.str.replace(" UTC", "Z", regex=False).str.replace("UTC", "Z", regex=False)
     elif (numeric := words.str.match(_NUMERIC)).mean() > 0.5:
-        _refuse(name, words, ~numeric)
-        text, note = _day_and_month(name, words, day_first)
+        column.refuse(~numeric)
+        text, note = _day_and_month(column, day_first)
         notes += note
     else:
         text = words
@@ -134,8 +166,9 @@ def _dates(name: str, words: Series, *, day_first: bool | None, time_zone: str |
     return Written(stamps=stamps, notes=tuple(notes))
 
 
-def _day_and_month(name: str, words: Series, day_first: bool | None) -> tuple[Series, list[str]]:
+def _day_and_month(column: _Column, day_first: bool | None) -> tuple[Series, list[str]]:
     """12/06/2016 as ISO, once it is clear which number is the day."""
+    name, words = column.name, column.words
     parts = words.str.extract(_NUMERIC)
     first, second = parts[0].astype(int), parts[1].astype(int)
     told = {True: bool((first > 12).any()), False: bool((second > 12).any())}
@@ -144,8 +177,8 @@ def _day_and_month(name: str, words: Series, day_first: bool | None) -> tuple[Se
                         f"({words[second > 12].iloc[0]!r})")  # fmt: skip
     if not told[True] and not told[False] and day_first is None:
         if not words.str.contains(".", regex=False).all():
-            raise DataError(f"column {name!r}: {words.iloc[0]!r} may be day/month or month/day; say which with "
-                            "--day-first or --month-first")  # fmt: skip
+            raise DataError(f"column {name!r}: {words.iloc[0]!r} may be day/month or month/day; "
+                            f"{column.hints.day}")  # fmt: skip
         day_first = True
     chosen = told[True] if (told[True] or told[False]) else bool(day_first)
     if day_first is not None and chosen != day_first:

@@ -1,0 +1,1 @@
+"""Times as users write them, to instants in UTC."""
