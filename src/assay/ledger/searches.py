@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,17 +40,10 @@ def read_search(source: str, columns: SearchColumns) -> Trials:
         DataError: when the source cannot be read.
         NothingToAssessError: when it holds no runs.
     """
+    named: dict[str, Any] = {"score": "score", "config": columns.config, "cost": "seconds", "status": "status"}
     if is_storage(source):
         frame, lower = read_optuna(source, study=columns.study)
-        return trials_from_frame(
-            frame,
-            score="score",
-            config=columns.config,
-            cost="seconds",
-            status="status",
-            lower=lower,
-            source=source.split("@")[-1],
-        )
+        return trials_from_frame(frame, **named, lower=lower, source=source.split("@")[-1])
     path = Path(source)
     if is_run(path):
         return trials_of_run(open_run(path), columns.score)
@@ -57,15 +51,7 @@ def read_search(source: str, columns: SearchColumns) -> Trials:
         raise UsageError(f"name the column of scores of {source} with --score")
     if path.is_dir():
         frame = read_ray(path, score=columns.score)
-        return trials_from_frame(
-            frame,
-            score="score",
-            config=columns.config,
-            cost="seconds",
-            status="status",
-            lower=columns.lower,
-            source=source,
-        )
+        return trials_from_frame(frame, **named, lower=columns.lower, source=source)
     return _from_table(read_table(path), source, columns)
 
 

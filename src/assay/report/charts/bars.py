@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from assay.finding import Figure
 from assay.report.charts import parts, reading
-from assay.report.charts.reading import Drawing, Drawn, Key
+from assay.report.charts.listed import Listed, listed
+from assay.report.charts.reading import Drawing, Drawn
 from assay.report.palette import ink
 from assay.report.words import show_any_number
 
 
-class Bars(NamedTuple):
-    """What is drawn: `rows` have y, x, low, high, c, level, words and tip."""
-
-    rows: list[Drawn]
-    names: list[str]
-    title: str
-    ends: tuple[float, float]
-    rule: float | None
-    rule_label: str
-    lanes: list[str]
-    keys: tuple[Key, ...]
-    notes: tuple[str, ...]
-
-
-def lay_out(figure: Figure, limit: int) -> Bars:
+def lay_out(figure: Figure, limit: int) -> Listed:
     """The data of the picture: `figure.x` may hold numbers or Estimates, `figure.y` the names."""
     rows, notes = reading.capped(figure.rows, min(limit, 120))
     spans = [reading.span(row, figure.x, figure.low, figure.high) for row in rows]
@@ -44,14 +31,10 @@ def lay_out(figure: Figure, limit: int) -> Bars:
         }
         for row, (value, low, high) in zip(rows, spans, strict=True)
     ]  # fmt: skip
-    names = list(dict.fromkeys(row["y"] for row in drawn))
-    lanes = list(found.colours) if len(names) < len(drawn) else []
-    return Bars(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                str(figure.options.get("rule_label", "")), lanes, found.entries("bar"),
-                (*named.notes, *notes))  # fmt: skip
+    return listed(figure, drawn, found, named, ends=ends, rule=rule, notes=notes)
 
 
-def draw(layout: Bars) -> Drawing:
+def draw(layout: Listed) -> Drawing:
     """The picture of a layout."""
     import altair as alt
 

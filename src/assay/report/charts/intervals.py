@@ -8,33 +8,18 @@ value says so where its interval would stand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from assay.estimate import Estimate
 from assay.finding import Figure, Row
 from assay.report.charts import parts, reading
-from assay.report.charts.reading import Drawing, Drawn, Key, Span
+from assay.report.charts.listed import Listed, listed
+from assay.report.charts.reading import Drawing, Drawn, Span
 from assay.report.palette import ink
 from assay.report.words import show_estimate
 
 
-class Intervals(NamedTuple):
-    """What is drawn: `rows` have y, x, low, high, c, level, band, tip; words at an edge for those not drawn."""
-
-    rows: list[Drawn]
-    names: list[str]
-    title: str
-    ends: tuple[float, float]
-    rule: float | None
-    rule_label: str
-    log: bool
-    lanes: list[str]
-    """Levels drawn beside each other within a row; empty when a name stands once."""
-    keys: tuple[Key, ...]
-    notes: tuple[str, ...]
-
-
-def lay_out(figure: Figure, limit: int) -> Intervals:
+def lay_out(figure: Figure, limit: int) -> Listed:
     """The data of the picture: `figure.x` may hold numbers or Estimates, `figure.y` the names."""
     rows, notes = reading.capped(figure.rows, min(limit, 120))
     log = bool(figure.options.get("log_x"))
@@ -53,14 +38,10 @@ def lay_out(figure: Figure, limit: int) -> Intervals:
         notes = (*notes, "The axis shows the leading rows; what lies beyond it is given as numbers.")
     if rule is not None and not ends[0] <= rule <= ends[1]:
         rule, notes = None, (*notes, f"Beyond the axis: {figure.options.get('rule_label') or 'the reference'}.")
-    names = list(dict.fromkeys(row["y"] for row in drawn))
-    lanes = list(found.colours) if len(names) < len(drawn) else []
-    return Intervals(drawn, names, reading.column_title(figure, "x"), ends, rule,
-                     str(figure.options.get("rule_label", "")), log, lanes, found.entries("bar"),
-                     (*named.notes, *notes))  # fmt: skip
+    return listed(figure, drawn, found, named, ends=ends, rule=rule, notes=notes, log=log)
 
 
-def draw(layout: Intervals) -> Drawing:
+def draw(layout: Listed) -> Drawing:
     """The picture of a layout."""
     import altair as alt
 

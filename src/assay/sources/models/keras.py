@@ -85,11 +85,7 @@ class KerasLogits(nn.Module):
 
 
 def _open(request: Request) -> Model:
-    path = Path(request.path).expanduser()
-    uri = request.ref.uri
-    if not path.is_file():
-        known = [str(other) for other in path.parent.glob("*.keras")] if path.parent.is_dir() else []
-        raise UnknownNameError("file", request.path, known, where=uri)
+    path = request.file(".keras")
     whole = _load(path, request)
     revision = digest_files(path)
     if request.ref.untrained:

@@ -38,11 +38,7 @@ ASSUMED = (
 
 
 def _open(request: Request) -> Model:
-    path = Path(request.path).expanduser()
-    uri = request.ref.uri
-    if not path.is_file():
-        known = [str(other) for other in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
-        raise UnknownNameError("file", request.path, known, where=uri)
+    path, uri = request.file(".onnx"), request.ref.uri
     graph = _read(path, uri)
     files = data_files(graph, path, uri=uri)
     if files:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 from assay.contracts import Model, ModelInfo
@@ -32,6 +33,14 @@ class Request:
     """The user's word that this one model may run code of its own."""
     seed: int = 0
     """Draws an untrained twin's weights."""
+
+    def file(self, ending: str) -> Path:
+        """The path as a file that is there; raises UnknownNameError with the files of this ending beside it."""
+        path = Path(self.path).expanduser()
+        if not path.is_file():
+            known = [str(other) for other in path.parent.glob(f"*{ending}")] if path.parent.is_dir() else []
+            raise UnknownNameError("file", self.path, known, where=self.ref.uri)
+        return path
 
     def integer(self, name: str) -> int | None:
         """An option that is a whole number, zero or more; None where it is not given."""
