@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from assay import reusability
 from assay.assess.reusability import BudgetScore, Candidate, Complexity, Moment, Similarity, Training
 from assay.assess.reusability.adaptation import adaptation_rows
-from assay.assess.reusability.budgets import crossing_rows, labels_saved
+from assay.assess.reusability.budgets import crossing_rows, curve_rows, labels_saved
 from assay.assess.reusability.choice import make_pool, on_front, pareto_rows
 from assay.assess.reusability.constraints import broken, parse_limits
 from assay.assess.reusability.nearness import _correlation, nearness_rows
@@ -99,6 +99,15 @@ def test_a_score_without_labels_is_a_level_line_that_a_curve_overtakes():
     assert row["at_budget"].low < 5 < row["at_budget"].high
     assert row["at_budget"].value == pytest.approx(5, rel=0.15)
     assert "no labels" in labels_saved(level_line, level_line, 0, level=0.95).reason
+
+
+def test_draws_that_cannot_differ_give_no_interval_of_no_width():
+    """Without labels and on published test rows every draw gives the same score, which says nothing of its error."""
+    level_line = [BudgetScore(budget=0, draw=d, score=0.43) for d in range(5)]
+    (row,) = curve_rows([candidate("zeroshot", curve=level_line, twin_curve=level_line)], level=0.95)
+
+    assert (row["score"].value, row["score"].low, row["gain"].low) == (0.43, None, None)
+    assert "nothing is learned" in row["score"].method
 
 
 def test_a_twin_at_budget_0_does_not_spoil_its_curve():

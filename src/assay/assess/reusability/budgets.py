@@ -23,6 +23,7 @@ WANTED_DRAWS = 5
 """Draws from which its width is no longer mostly the uncertainty of the spread."""
 OTHER_DRAWS = "other draws of labelled rows"
 NO_LABELS = "no labels are learned from, so there are none to save; table crossings tells who overtakes it, and when"
+SAME = "the same in each draw: nothing is learned and the test rows are the same; table indicators resamples items"
 NO_TWIN = "no untrained twin was run with this recipe at this budget"
 
 Floats = NDArray[np.float64]
@@ -42,13 +43,20 @@ def _rows_of(candidate: Candidate, level: float) -> list[Row]:
         rows.append(
             {
                 "model": candidate.model, "target": candidate.target, "budget": budget, "draws": len(mine),
-                "score": over_draws(np.array(list(mine.values())), "score", level),
-                "twin": over_draws(np.array(list(twin.values())), "twin_score", level, missing=NO_TWIN),
-                "gain": over_draws(gains, "gain_over_twin", level, missing=NO_TWIN),
+                "score": _at(budget, np.array(list(mine.values())), "score", level),
+                "twin": _at(budget, np.array(list(twin.values())), "twin_score", level),
+                "gain": _at(budget, gains, "gain_over_twin", level),
                 "labels_saved": labels_saved(candidate.curve, candidate.twin_curve, budget, level=level),
             }
         )  # fmt: skip
     return rows
+
+
+def _at(budget: int, values: Floats, name: str, level: float) -> Estimate:
+    """The mean over draws; without labels and on the same test rows draws do not differ, and then tell no interval."""
+    if budget == 0 and len(values) > 1 and not np.ptp(values):
+        return Estimate(name=name, value=float(values[0]), n=len(values), method=SAME)
+    return over_draws(values, name, level, missing="it was not run" if name == "score" else NO_TWIN)
 
 
 def labels_saved(curve: Curve, twin: Curve, budget: int, *, level: float) -> Estimate:
