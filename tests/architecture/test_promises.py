@@ -79,3 +79,10 @@ def test_no_committed_text_names_a_machine_or_a_registry():
     )  # fmt: skip
 
     assert found.stdout == ""
+
+
+def test_percentages_are_written_in_one_way():
+    """No source formats a percentage by itself: `show_share` and `show_level` write 58 %, never 58%."""
+    sources = (ROOT / "src").rglob("*.py")
+
+    assert [path.name for path in sources if re.search(r":\.\d%\}", path.read_text(encoding="utf-8"))] == []

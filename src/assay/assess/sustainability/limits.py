@@ -10,6 +10,7 @@ import numpy as np
 from assay.assess.sustainability.fingerprint import fingerprint
 from assay.assess.sustainability.part import Part, counted, finding, listed
 from assay.assess.sustainability.results import Results
+from assay.estimate import show_share
 from assay.finding import Finding
 from assay.stats.means import BOOTSTRAP_FROM, unseen_share
 from assay.stats.rank_sets import fewest_units
@@ -110,8 +111,8 @@ def _few_tasks(t: int) -> list[str]:
     if not 1 < t < FEW_TASKS:
         return []
     unseen = (
-        f"a kind of task that makes up {unseen_share(t):.0%} of all such tasks is absent from {t} of them by chance in "
-        "1 of 20 cases, a rarer kind more often, and no interval for other tasks can know of it"
+        f"a kind of task that makes up {show_share(unseen_share(t))} of all such tasks is absent from {t} of them by "
+        "chance in 1 of 20 cases, a rarer kind more often, and no interval for other tasks can know of it"
     )
     if t >= BOOTSTRAP_FROM:
         return [unseen]
