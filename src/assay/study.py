@@ -82,7 +82,7 @@ class Study:
             parts, models, trials = self.prepare(folder, offline=offline, progress=progress)
             runner = Runner(
                 folder=folder, study=self.spec, models={model.ref.uri: model for model in models},
-                store=self.feature_store(folder), progress=progress, device=device,
+                store=folder.feature_store(self.spec.features.store), progress=progress, device=device,
             )  # fmt: skip
             tally, keys = RunTally(), dict[str, None]()
 
@@ -132,15 +132,6 @@ class Study:
         contenders = [Contender(ref=m.ref, role=role, modality=m.info.get("modality")) for m, role in models]
         trials = expand(self.spec, parts, contenders)
         return parts, [model for model, _ in models], trials
-
-    def feature_store(self, folder: RunFolder) -> Any:
-        """The feature store of the study: its own, or the one that the study names."""
-        import os
-
-        from assay.store.features import FeatureStore
-
-        named = self.spec.features.store or os.environ.get("ASSAY_STORE")
-        return FeatureStore(Path(named) if named else folder.paths.features)
 
     def _study_models(self, offline: bool) -> list[tuple[StudyModel, Role]]:
         found: list[tuple[StudyModel, Role]] = []

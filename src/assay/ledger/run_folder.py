@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from assay.errors import NothingToAssessError, StoreError, UsageError
 from assay.ledger.ledger import Ledger
 from assay.ledger.rows import TrialRow
 from assay.outcome import Predictions
+from assay.store.features import FeatureStore
 from assay.store.paths import UNFINISHED, RunPaths, write_text
 
 FOLDER_VERSION = 1
@@ -39,6 +41,11 @@ class RunFolder:
         """The study as last planned, with every default filled in; empty before the first plan."""
         document = self._study_document()
         return document.get("study", {})
+
+    def feature_store(self, named: str | None = None) -> FeatureStore:
+        """Where features are: as named, as the study or the variable ASSAY_STORE names it, or in the folder."""
+        named = named or (self.study().get("features") or {}).get("store") or os.environ.get("ASSAY_STORE")
+        return FeatureStore(named or self.paths.features)
 
     def planned_keys(self) -> list[str]:
         """Keys of the trials of the study as last planned."""

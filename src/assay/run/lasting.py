@@ -6,7 +6,6 @@ Where it also fitted the model anew at later windows, these models tell stalenes
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -172,13 +171,11 @@ def _features(
         return None
     from assay.features.extract import extract
     from assay.sources.models import load_model
-    from assay.store.features import FeatureStore
 
     settings = folder.study().get("features", {})
-    root = settings.get("store") or os.environ.get("ASSAY_STORE") or folder.paths.features
     try:
         found = extract(
-            load_model(row.model, offline=True), dataset, rows, store=FeatureStore(root),
+            load_model(row.model, offline=True), dataset, rows, store=folder.feature_store(),
             engine=settings.get("engine", "auto"), precision=settings.get("precision", "float32"),
             batch_size=settings.get("batch_size", "auto"),
         )  # fmt: skip

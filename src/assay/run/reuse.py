@@ -61,7 +61,6 @@ def run_similarity(
     """Every comparison between sources and targets of a run under its models, from the run's stored features."""
     from assay.run.describe import reload_parts
     from assay.sources.data import load_data
-    from assay.store.features import FeatureStore
     from assay.store.statistics import read_statistics
 
     parts = reload_parts(folder)
@@ -78,7 +77,7 @@ def run_similarity(
         statistics=[read_statistics(path) for path in source_statistics], rows=rows, level=level,
         rng_seed=rng_seed,
     )  # fmt: skip
-    found = measure_similarity(plan, FeatureStore(folder.paths.features), say=_silent)
+    found = measure_similarity(plan, folder.feature_store(), say=_silent)
     return replace(found, notes=(*gone, *found.notes))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from assay.errors import AssayError
 from assay.ledger import RunFolder
-from assay.store.features import FeatureStore
 
 
 def verify_run(folder: RunFolder) -> list[dict[str, Any]]:
@@ -19,8 +18,9 @@ def verify_run(folder: RunFolder) -> list[dict[str, Any]]:
         except AssayError as error:
             damaged.append(str(error))
     rows = [_row("ledger", 1, []), _row("predictions", len(keys), damaged)]
-    if folder.paths.features.exists():
-        report = FeatureStore(folder.paths.features).verify()
+    store = folder.feature_store()
+    if store.root.exists():
+        report = store.verify()
         rows.append(_row("features", report.checked, [str(item) for item in report.damaged]))
     return rows
 

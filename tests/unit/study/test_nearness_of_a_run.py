@@ -13,13 +13,13 @@ FAKE = "py:assay.testing.models:fake_images"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One fake model and its twin on five sets of digits, each a target of its own."""
+    """One fake model and its twin on five sets of digits, each a target of its own; features in a shared store."""
     path = tmp_path_factory.mktemp("near") / "run"
     Study(
         models=[{"uri": FAKE, "label": "fake"}], recipes=["ridge"], metrics=["accuracy"],
         data=[{"uri": "sklearn:digits", "label": f"digits {digits}", "classes": list(digits), "rows": 80}
               for digits in SETS],
-        baselines={"raw": False, "majority": False},
+        baselines={"raw": False, "majority": False}, features={"store": str(path.parent / "store")},
     ).run(path, quiet=True)  # fmt: skip
     return path
 
@@ -41,6 +41,7 @@ def test_the_correlation_over_five_targets_has_an_interval_and_a_sentence(folder
     known = [row["correlation_with_gain"] for row in near if row["correlation_with_gain"]["value"] is not None]
     distances = {row["target"] for row in document["tables"]["similarity"] if row["source"] == "sklearn:digits"}
 
+    assert not (folder / "features").exists(), "the similarity made features beside the store that the study names"
     assert distances == {f"digits {digits}" for digits in SETS}
     assert known, near
     assert all(found["n"] == 5 and found["low"] <= found["value"] <= found["high"] for found in known)
