@@ -14,6 +14,9 @@ from assay.estimate import Estimate
 
 Scores = NDArray[np.float64]
 
+MOST_AT_ONCE = 1000
+"""Up to this many numbers all pairs are compared at once, which takes n² numbers of memory."""
+
 
 def kendall_tau_b(a: ArrayLike, b: ArrayLike) -> float:
     """Kendall's τ_b of two lists of n numbers; NaN where one of them is constant or fewer than two pairs remain.
@@ -23,7 +26,13 @@ def kendall_tau_b(a: ArrayLike, b: ArrayLike) -> float:
     References:
         Kendall (1945), The treatment of ties in ranking problems.
     """
-    return float(tau_b_matrix(np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)]))[0, 1])
+    x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if len(x) > MOST_AT_ONCE or x.shape != y.shape:
+        return float(tau_b_matrix(np.stack([x, y]))[0, 1])
+    both = np.isfinite(x) & np.isfinite(y)
+    one, other = (np.sign(own[both, None] - own[both]) for own in (x, y))
+    untied = float(np.abs(one).sum()) * float(np.abs(other).sum())
+    return float((one * other).sum() / np.sqrt(untied)) if untied > 0 else float("nan")
 
 
 def tau_b_matrix(rows: ArrayLike) -> Scores:

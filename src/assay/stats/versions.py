@@ -26,6 +26,8 @@ FEWEST_MODELS = 4
 """A task with fewer models in both versions is not judged as a whole."""
 NEGLIGIBLE = 0.05
 """Changes below this share of the robust spread between models are never flagged."""
+CEILING_MODELS = 8
+"""A task with fewer models is not searched for a change that a ceiling hides."""
 COMPARABLE = 0.9
 """Concordance below which two sources do not measure the same thing."""
 
@@ -98,7 +100,8 @@ def compare_versions(
         Changes are brought to one scale by each task's own spread, shrunk towards that of the others. A Student t
         distribution is matched to the median and the 90 % point of their sizes, and the limit is its 99.9 % point; in
         large tables it is at most 1.5 times the 99.5 % point that was seen. A task counts as changed when half of its
-        cells are beyond that and the changes have a direction or the order is reversed, which noise alone has not.
+        cells are beyond that and the changes have a direction or the order is reversed, which noise alone has not;
+        where most models crowd at one end of the scale and cannot move, when all the others did so.
     """
     if before.shape != after.shape or before.ndim != 2:
         raise ShapeError(f"two versions have the same models and tasks; got {before.shape} and {after.shape}")
@@ -204,6 +207,9 @@ def _changed_columns(
         others = [typical[other] for other in judged if other != at]
         usual = float(np.median(others)) if others else np.inf
         if typical[at] <= max(floor[at], 6 * usual):
+            if _changed_below_a_ceiling(before[both[:, at], at], after[both[:, at], at], usual, floor[at]):
+                found.append((at, "task changed", "all models but those crowded at one end of it moved far more than "
+                              "usual, and in step; another metric, split or protocol does so"))  # fmt: skip
             continue
         partner = _swap_partner(before, after, at, judged)
         moved = f"half of all models moved by {typical[at]:.3g} or more, where {usual:.2g} is usual"
@@ -214,6 +220,18 @@ def _changed_columns(
         elif typical[at] > max(25 * usual, 10 * floor[at]):
             found.append((at, "task changed", f"{moved}; another metric, split or protocol does so"))
     return found
+
+
+def _changed_below_a_ceiling(first: Scores, second: Scores, usual: float, floor: float) -> bool:
+    """Whether most scores crowd at an end of the scale, and the rest, a quarter or more, moved far and in step."""
+    change = second - first
+    if len(first) < CEILING_MODELS or usual == np.inf:
+        return False
+    far = np.abs(change) > max(25 * usual, 10 * floor)
+    if far.sum() < max(3, len(first) / 4) or abs(np.sign(change[far]).sum()) < far.sum():
+        return False
+    apart = first[far].max() < first[~far].min() or first[far].min() > first[~far].max()
+    return bool(apart) and _systematic(first, second)
 
 
 def _swap_partner(before: Scores, after: Scores, at: int, judged: list[int]) -> int | None:

@@ -78,6 +78,23 @@ def test_another_metric_for_a_task_is_a_change_of_the_task(before, rng, metric):
     assert {flag.task for flag in found.flags} == {6}
 
 
+@pytest.mark.parametrize("flip", [lambda x: x, lambda x: 100 - x])
+def test_another_metric_is_seen_where_most_models_are_at_the_ceiling(before, rng, flip):
+    """Top-5 for top-1 hardly moves 13 perfect models; the other 7 moved, all in step, and the task is flagged.
+
+    The same 7 moved either way, as noise would have it, are flagged one by one.
+    """
+    before[:, 6] = np.where(np.arange(20) < 13, 99.9, np.linspace(30, 80, 20))
+    after = before + 0.1 * rng.normal(size=before.shape)
+    after[:, 6] = 100 - 0.4 * (100 - after[:, 6])
+
+    found = compare_versions(flip(before), flip(after))
+
+    assert {(flag.task, flag.kind) for flag in found.flags} == {(6, "task changed")}
+    after[13::2, 6] = before[13::2, 6] - 20
+    assert "task changed" not in _kinds(compare_versions(flip(before), flip(after)))
+
+
 def test_an_exact_rerun_with_one_fault(before):
     """When nothing else moved there is no noise to learn from, and the one change stands out."""
     after = before.copy()
