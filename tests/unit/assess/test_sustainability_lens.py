@@ -186,7 +186,7 @@ def test_intervals_end_where_the_scale_does():
     assert "cut at the scale" in mean.method
 
 
-@pytest.mark.parametrize(("tasks", "unseen", "kinds"), [(3, "63%", True), (10, "26%", False), (20, None, False)])
+@pytest.mark.parametrize(("tasks", "unseen", "kinds"), [(3, "63 %", True), (10, "26 %", False), (20, None, False)])
 def test_what_few_tasks_cannot_show_is_said(tasks, unseen, kinds):
     """The rarest kind of task that they surely hold; below 8 tasks that two kinds of task make intervals too narrow."""
     told = " ".join(sustainability(_table(t=tasks)).caveats)
