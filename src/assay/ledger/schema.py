@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Engine, Float, Integer, MetaData, String, Table, Text, create_engine, event, inspect
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from assay.errors import StoreError
 
@@ -67,10 +68,13 @@ records = Table(
 
 
 def connect(url: str) -> Engine:
-    """An engine for any SQLAlchemy URL; SQLite in WAL, with immediate transactions and a busy timeout."""
+    """An engine for any SQLAlchemy URL; SQLite in WAL, with immediate transactions and a busy timeout.
+
+    A SQLite file is closed after each transaction, so that nobody has to close a ledger.
+    """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     def configure(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from assay.assess.configurability.defaults import Advice
 from assay.assess.configurability.tunability import chosen_score
 from assay.cli.app import run
 from assay.errors import DataError, NothingToAssessError, UnknownNameError
+from assay.ledger.readers.searches import open_storage
 from assay.stats.expected_maximum import expected_maximum
 
 
@@ -159,7 +160,9 @@ def test_an_optuna_storage_is_read(tmp_path, rng, capsys):
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    study = optuna.create_study(storage=url, study_name="s", sampler=optuna.samplers.RandomSampler(seed=0))
+    study = optuna.create_study(
+        storage=open_storage(url), study_name="s", sampler=optuna.samplers.RandomSampler(seed=0)
+    )
 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float("x", 0, 1)

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -163,7 +164,8 @@ def test_a_killed_worker_leaves_a_readable_ledger_and_its_trial_is_free(ledger, 
     free = ledger.lease([key for key in ledger.statuses() if key not in done])
     assert len(done) + len(free) == 40
     assert all(ledger.predictions(key)["test"].ids.tolist() == ["a", "b"] for key in done)
-    assert sqlite3.connect(tmp_path / "ledger.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_flipped_byte_in_predictions_is_noticed(ledger, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from assay import Study
 from assay.config.reading import load_study
 from assay.errors import SpecError, UnknownNameError, UsageError
-from assay.ledger.readers.searches import read_optuna
+from assay.ledger.readers.searches import open_storage, read_optuna
 from assay.ledger.searches import trials_of_run
 from assay.run.search.repeats import contenders, needed_repeats, pooled_spread
 from assay.space import Axis, RepeatSpec, complete_grid
@@ -31,8 +31,9 @@ def a_study(space=None, *, search=None, models=None, **keys) -> Study:
 
 
 def stored(run):
-    (study,) = optuna.get_all_study_summaries(f"sqlite:///{run.path}/optuna.sqlite")
-    return optuna.load_study(study_name=study.study_name, storage=f"sqlite:///{run.path}/optuna.sqlite")
+    storage = open_storage(f"sqlite:///{run.path}/optuna.sqlite")
+    (study,) = optuna.get_all_study_summaries(storage)
+    return optuna.load_study(study_name=study.study_name, storage=storage)
 
 
 def test_a_complete_grid_leaves_out_what_a_condition_leaves_out():

@@ -20,6 +20,23 @@ def is_storage(source: str) -> bool:
     return "://" in source
 
 
+def open_storage(url: str) -> Any:
+    """Optuna's storage at a URL; a SQLite file is closed after each use, so that nobody has to close the storage.
+
+    Raises:
+        MissingExtraError: when Optuna is not installed.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("tune", "an Optuna storage") from error
+    if not url.startswith("sqlite"):
+        return optuna.storages.get_storage(url)
+    from sqlalchemy.pool import NullPool
+
+    return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool}))
+
+
 def read_optuna(url: str, *, study: str | None = None) -> tuple[pd.DataFrame, bool]:
     """(table, lower is better) of a study in an Optuna storage; only for reading.
 
@@ -33,15 +50,14 @@ def read_optuna(url: str, *, study: str | None = None) -> tuple[pd.DataFrame, bo
         UsageError: when there are several studies and none is named, or the study has several objectives.
         NothingToAssessError: when the study has no trials.
     """
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("tune", "an Optuna storage") from error
     place = url.split("@")[-1]
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         raise DataError(f"{place}: there is no such file")
     try:
-        names = optuna.get_all_study_names(url)
+        storage = open_storage(url)
+        names = [summary.study_name for summary in storage.get_all_studies()]
+    except MissingExtraError:
+        raise
     except Exception as error:
         raise DataError(f"{place} cannot be read as an Optuna storage: {error}") from error
     if study is None and len(names) != 1:
@@ -51,7 +67,9 @@ def read_optuna(url: str, *, study: str | None = None) -> tuple[pd.DataFrame, bo
     name = study or names[0]
     if name not in names:
         raise UnknownNameError("study", name, names, where=place)
-    loaded = optuna.load_study(study_name=name, storage=url)
+    from optuna import load_study
+
+    loaded = load_study(study_name=name, storage=storage)
     if len(loaded.directions) > 1:
         raise UsageError(f"study {name!r} has {len(loaded.directions)} objectives; one is needed")
     trials = loaded.get_trials(deepcopy=False)

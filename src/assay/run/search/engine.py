@@ -20,6 +20,7 @@ import numpy as np
 from assay.config.specification import StudySpec
 from assay.errors import PrunedError, StoreError, UsageError
 from assay.ledger import RunFolder
+from assay.ledger.readers.searches import open_storage
 from assay.ledger.rows import TrialRow
 from assay.metrics import METRICS
 from assay.run.models import StudyModel
@@ -222,7 +223,7 @@ class Search:
         name = f"{self.study.name} · {self.part.label}" if many else self.study.name
         try:
             return optuna.create_study(
-                study_name=name, storage=url, load_if_exists=True,
+                study_name=name, storage=open_storage(url), load_if_exists=True,
                 sampler=make_sampler(self.search.sampler, self.study.seed), pruner=make_pruner(self.search.pruner),
                 direction="maximize" if self.sign > 0 else "minimize",
             )  # fmt: skip
