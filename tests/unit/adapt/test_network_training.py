@@ -293,6 +293,20 @@ def test_a_frozen_block_keeps_its_statistics_and_drops_nothing_out():
     assert all(module.training for module in learned.modules())
 
 
+def test_batch_statistics_follow_the_data_within_an_epoch():
+    """Weights whose statistics move by a thousandth a step are judged with those of the data they have just learned."""
+    torch.manual_seed(0)
+    x = 3.0 + torch.randn(80, 3)
+    norm, frozen = nn.BatchNorm1d(3, momentum=0.001), nn.BatchNorm1d(3, momentum=0.001).requires_grad_(False)
+    whole = Whole(backbone=Named(nn.Sequential(norm, frozen)), head=new_head(3, 2), kind="multiclass")
+    lesson = Lesson(feed=lambda rows: {"x": x[rows]}, learn=lambda rows: {"x": x[rows]}, target=torch.arange(80) % 2,
+                    rows=np.arange(80), valid=np.arange(0), score=lambda _: 0.0)  # fmt: skip
+    _Loop(whole, a_phase(batch_size=4, lr=0.0), lesson, np.random.default_rng(0)).epoch()
+
+    assert (norm.running_mean - x.mean(dim=0)).abs().max() < 0.3
+    assert frozen.momentum == 0.001
+
+
 @pytest.fixture
 def speeds(monkeypatch):
     """Seconds of a step by (channels-last, threads, half, compiled), instead of a clock."""

@@ -54,7 +54,11 @@ class Phase:
 
     def steps(self, rows: int) -> int:
         """Steps of all epochs over so many rows."""
-        return max(1, math.ceil(rows / (self.batch_size * self.accumulate))) * self.epochs
+        return self.steps_of_epoch(rows) * self.epochs
+
+    def steps_of_epoch(self, rows: int) -> int:
+        """Steps of one epoch."""
+        return max(1, math.ceil(rows / (self.batch_size * self.accumulate)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +170,7 @@ class _Loop:
         """Learn from all rows once, then judge."""
         whole, lesson = self.whole, self.lesson
         whole.train_mode()
+        whole.follow(self.phase.steps_of_epoch(len(lesson.rows)))
         order, losses = self.generator.permutation(lesson.rows), list[float]()
         number = len(whole.history) + 1
         for group in chunks(order, self.phase.batch_size * self.phase.accumulate):

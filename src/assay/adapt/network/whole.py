@@ -14,6 +14,13 @@ Feed = Callable[[NDArray[np.int_]], Mapping[str, Tensor]]
 """Row positions → the backbone's batch."""
 
 
+NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+STALE = 0.05
+"""Share of the old batch statistics that may be left after an epoch."""
+QUICKEST = 0.3
+"""Momentum of batch statistics that is not exceeded: they are then those of a few batches."""
+
+
 @dataclass(slots=True)
 class Whole:
     """A backbone with a head; the backbone may be an identity where features are fed."""
@@ -48,6 +55,18 @@ class Whole:
         """Training mode where something is trained; a frozen block keeps its running statistics and drops nothing."""
         self.head.train()
         _set_mode(self.backbone, False, mixed=self.adapters)
+
+    def follow(self, steps: int) -> None:
+        """Let batch statistics that are trained follow the data within an epoch of so many steps.
+
+        Some weights come with a momentum made for hundreds of thousands of steps (0.01 or less); after a short training
+        their statistics would still be those of the data they were made from, and the network would fail on every item
+        that it has just learned.
+        """
+        least = min(QUICKEST, 1.0 - STALE ** (1.0 / steps))
+        for module in self.backbone.modules():
+            if isinstance(module, NORMALISING) and module.training and module.momentum is not None:
+                module.momentum = max(module.momentum, least)
 
 
 class Passing(nn.Module):
