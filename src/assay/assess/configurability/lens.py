@@ -160,8 +160,8 @@ def _verdict(whole: Importance | str, estimates: Sequence[Estimate], tables: Map
         f" Tuning buys {gain} over the best common default." if gain.known
         else f" What tuning buys is unknown: {gain.reason}."
     )  # fmt: skip
-    share = named["near_optimal_share"].value or 0.0
-    third = f" {show_share(share)} of the configurations are near the best."
+    share = named["near_optimal_share"].value
+    third = "" if share is None else f" {show_share(share)} of the configurations are near the best."
     advised = tables["defaults"]
     last = f" Use {advised[0]['configuration']}." if advised else ""
     return first + second + third + last

@@ -16,7 +16,6 @@ from assay.finding import Row
 from assay.stats.effect_bases import effects
 from assay.stats.effect_tests import effect_tests
 
-NEAR = 0.01
 MOST_LEVELS = 8
 
 

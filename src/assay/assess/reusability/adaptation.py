@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from assay.assess.reusability.budgets import LEAST_DRAWS, over_draws
 from assay.assess.reusability.records import Candidate, Moment, Training
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_share
 from assay.finding import Row
 
 SHARES = (0.90, 0.95, 0.99)
@@ -49,7 +49,7 @@ def adaptation_rows(candidates: Sequence[Candidate], *, reach: Sequence[float] =
 def _goals(candidates: Sequence[Candidate], reach: Sequence[float]) -> list[tuple[str, float]]:
     """What is to be reached, in words and as a score; shares of the best only where that has a meaning."""
     best = max((m.score for c in candidates for t in c.trainings for m in t.moments), default=0.0)
-    shares = [(f"{100 * share:.0f} % of the best", share * best) for share in SHARES] if best > 0 else []
+    shares = [(f"{show_share(share)} of the best", share * best) for share in SHARES] if best > 0 else []
     return [*shares, *((f"{score:g}", float(score)) for score in reach)]
 
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from assay.assess.reusability.records import INDICATORS, MORE_IS_BETTER, Candidate
 from assay.errors import UnknownNameError
-from assay.estimate import Estimate
+from assay.estimate import Estimate, show_share
 from assay.finding import Row
 from assay.stats.true_scores import true_scores
 
@@ -171,4 +171,4 @@ def _central(weights: Floats, names: Sequence[str]) -> str | None:
     if not len(weights):
         return None
     told = zip(names, weights.mean(axis=0), strict=True)
-    return ", ".join(f"{name.replace('_', ' ')} {100 * share:.0f} %" for name, share in told)
+    return ", ".join(f"{name.replace('_', ' ')} {show_share(share)}" for name, share in told)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from assay.assess.reusability.across import Gains, served
 from assay.assess.reusability.budgets import WANTED_DRAWS, headline
 from assay.assess.reusability.records import Candidate
-from assay.estimate import Estimate, show_number
+from assay.estimate import Estimate, show_level, show_number, show_share
 from assay.finding import Finding, Row, Verdict
 
 MOST_TOLD = 3
@@ -46,7 +46,7 @@ def _leader(candidates: Sequence[Candidate], pareto: Sequence[Row], target: str)
 def _on(target: str, leader: str, share: float | None, curves: Sequence[Row]) -> str:
     """The sentence of one target; empty where there is neither a choice nor a twin to compare with."""
     worth = labels_worth(curves, leader, target)
-    wins = f"On {target}, {leader} wins under {_percent(share)} of all weightings" if share is not None else ""
+    wins = f"On {target}, {leader} wins under {show_share(share)} of all weightings" if share is not None else ""
     if worth is None:
         return f"{wins}." if wins else ""
     said = f"at {worth[0]} labels a class its pretraining {_worth(worth[1])}"
@@ -130,11 +130,7 @@ def _worth(estimate: Estimate) -> str:
 
 def _factor(estimate: Estimate) -> str:
     low, high = (show_number(end or 0.0) for end in (estimate.low, estimate.high))
-    return f"{show_number(estimate.value or 0.0)} times the labels ({100 * (estimate.level or 0):g} % {low}–{high})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{show_number(estimate.value or 0.0)} times the labels ({show_level(estimate.level or 0)} {low}–{high})"
 
 
 def _span(values: Sequence[float], digits: int) -> str:

@@ -23,7 +23,6 @@ Floats = NDArray[np.float64]
 FEWEST_MODELS = 4
 PERMUTATIONS = 1000
 RESAMPLES = 1000
-STATIC = "static rank"
 Function = Callable[[pd.DataFrame], Any]
 
 
