@@ -1,6 +1,6 @@
 """Does `select` with its finals find what full fine-tuning of every candidate finds, and for what part of the cost?
 
-    .venv/bin/python benchmarks/select_finetune.py [--rows 1078] [--seeds 3]
+    .venv/bin/python benchmarks/select_finetune.py [--rows 400] [--seeds 3]
 
 Candidates: EfficientNet-Lite0/1/2, their untrained twins, and Lite0 and Lite1 cut after some of their blocks, at 64
 pixels. Data: scikit-learn's digits, 60 % to learn from, the rest is the test. Brute force fine-tunes every candidate on
@@ -38,25 +38,21 @@ POOL = {f"{'' if pretrained else 'untrained '}Lite{size}{'' if cut is None else 
         for cut in (None, *(CUTS.get(size, ()) if pretrained else ()))}  # fmt: skip
 
 
-def load(name: str) -> NetworkModel:
+def load(ref: ModelRef) -> NetworkModel:
     """A candidate by its name."""
-    size, pretrained, cut = POOL[name]
+    size, pretrained, cut = POOL[ref.name]
     torch.manual_seed(0)
     parts = getattr(weights, f"efficientnet_lite{size}")(pretrained=pretrained)
     network = parts.network
-    for module in network.modules():
-        if hasattr(module, "running_var"):
-            module.momentum = 0.1  # torch's default; the weights' own needs thousands of steps to follow
     if cut is not None:
-        network = torch.nn.Sequential(network.stem, network.blocks[:cut], network.pool)
-    ref = ModelRef(source="py", name=name.replace(" ", "-"), revision=parts.revision)
-    return NetworkModel(ref, network=network, inputs=replace(parts.inputs, size=(PIXELS, PIXELS), shorter=PIXELS),
-                        facts=parts.facts)  # fmt: skip
+        network.blocks, network.head = network.blocks[:cut], torch.nn.Identity()
+    inputs = replace(parts.inputs, size=(PIXELS, PIXELS), shorter=PIXELS)
+    return NetworkModel(replace(ref, revision=parts.revision), network=network, inputs=inputs, facts=parts.facts)
 
 
 def tuned(name: str, data, train, test) -> tuple[np.ndarray, float]:
     """(len(test),) whether the fine-tuned candidate names each test row rightly, and its seconds."""
-    start, model = time.perf_counter(), load(name)
+    start, model = time.perf_counter(), load(ModelRef(source="py", name=name))
     part = DataSlice(data=data.ref, split="train")
     spec = TrialSpec(model=model.ref, train=part, test=part, recipe=resolve("finetune", RUNGS[-1]), draw=0, seed=0)
     job = AdaptJob(spec=spec, task=data.task, targets=data.targets, train=train, valid=np.array([], dtype=int), test=test,
@@ -88,10 +84,16 @@ def main() -> None:
     passed = True
     for seed in range(wanted.seeds):
         start = time.perf_counter()
-        asked = Question(models=list(POOL), data=data.take(train), load=load, rng_seed=seed, device="cpu")
+        asked = Question(
+            models=[f"py:{name}" for name in POOL],
+            data=data.take(train, part="learning"),
+            load=load,
+            rng_seed=seed,
+            device="cpu",
+        )
         found = select(asked, budget=Budget(), finetune=True)
         took = time.perf_counter() - start
-        chosen = str(found.tables["ranking"][0]["model"])
+        chosen = str(found.tables["ranking"][0]["model"]).removeprefix("py:")
         mine, theirs = hits[chosen], hits[best]
         p = mcnemar_mid_p(int((mine & ~theirs).sum()), int((theirs & ~mine).sum())) if chosen != best else 1.0
         passed &= p >= 0.05
