@@ -12,7 +12,7 @@ os.environ.setdefault("NO_COLOR", "1")
 
 # The same examples on every machine, and no failure because a machine is busy.
 hypothesis.settings.register_profile(
-    "steady", derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "steady", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("steady")
 

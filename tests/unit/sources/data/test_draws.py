@@ -242,7 +242,7 @@ def test_faulty_plans_are_refused():
         Draws(test_size=1.0)
     with pytest.raises(UsageError, match="two folds"):
         Draws(folds=1)
-    with pytest.raises(UsageError, match="draws count from 0"):
+    with pytest.raises(UsageError, match="draws and budgets count from 0"):
         Draws().split(_data(), -1)
     with pytest.raises(UsageError, match="exclude each other"):
         Draws(scheme="bootstrap").split(_data(), 0, per_class=3)
