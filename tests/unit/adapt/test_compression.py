@@ -1,42 +1,26 @@
 """Promises of compression as a recipe: each way gives a smaller network, told beside the whole one."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from adapt_demo import digits_job, small_digits
 from assay.adapt.network.compress import COMPRESS
 from assay.adapt.network.distil import distilled
-from assay.adapt.parameters import resolve
-from assay.contracts import AdaptJob
 from assay.errors import UsageError
-from assay.sources.data import load_data
 from assay.sources.models import load_model
-from assay.spec import DataSlice, TrialSpec
 from assay.testing import tiny
 from assay.testing.data import fake_dataset
 
-TINY = "py:assay.testing.tiny_networks:convolutions"
+a_job = partial(digits_job, "compress")
 
 
 @pytest.fixture(scope="module")
 def data():
-    small = load_data("sklearn:digits").with_classes(["0", "1", "2"])
-    return replace(small, load=lambda rows: [image.resize((16, 16)) for image in small.load(rows)])
-
-
-def a_job(data, model=TINY, **params) -> AdaptJob:
-    loaded = load_model(model) if isinstance(model, str) else model
-    part = DataSlice(data=data.ref, split="s")
-    spec = TrialSpec(
-        model=loaded.ref, train=part, test=part, recipe=resolve("compress", params), draw=0, seed=0
-    )  # fmt: skip
-    rows = np.arange(len(data))[:180]
-    return AdaptJob(
-        spec=spec, task=data.task, targets=data.targets, train=rows[:100], valid=rows[100:130], test=rows[130:],
-        model=loaded, dataset=data,
-    )  # fmt: skip
+    return small_digits()
 
 
 def solve(job):

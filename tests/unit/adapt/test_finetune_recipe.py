@@ -1,38 +1,20 @@
 """Promises of the fine-tuning recipe, on a tiny convolutional network."""
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from adapt_demo import digits_job, small_digits
 from assay.adapt.network.finetune import FINETUNE
-from assay.adapt.parameters import resolve
-from assay.contracts import AdaptJob
 from assay.errors import NonFiniteError, UsageError
-from assay.sources.data import load_data
-from assay.sources.models import load_model
-from assay.spec import DataSlice, TrialSpec
 
-TINY = "py:assay.testing.tiny_networks:convolutions"
+a_job = partial(digits_job, "finetune")
 
 
 @pytest.fixture(scope="module")
 def data():
-    small = load_data("sklearn:digits").with_classes(["0", "1", "2"])
-    return replace(small, load=lambda rows: [image.resize((16, 16)) for image in small.load(rows)])
-
-
-def a_job(data, model=TINY, **params) -> AdaptJob:
-    loaded = load_model(model)
-    part = DataSlice(data=data.ref, split="s")
-    spec = TrialSpec(
-        model=loaded.ref, train=part, test=part, recipe=resolve("finetune", params), draw=0, seed=0
-    )  # fmt: skip
-    rows = np.arange(180)
-    return AdaptJob(
-        spec=spec, task=data.task, targets=data.targets, train=rows[:100], valid=rows[100:130], test=rows[130:],
-        model=loaded, dataset=data,
-    )  # fmt: skip
+    return small_digits()
 
 
 def accuracy(job, result) -> float:

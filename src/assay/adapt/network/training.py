@@ -160,6 +160,8 @@ class _Loop:
         self.whole, self.phase, self.lesson, self.generator = whole, phase, lesson, generator
         self.rows_at_once = phase.batch_size
         self.optimizer = optimizer_of(whole, phase, lesson)
+        whole.train_mode()
+        whole.follow(phase.steps_of_epoch(len(lesson.rows)))
         steps = phase.steps(len(lesson.rows))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: factor(phase.schedule, phase.warmup, step, steps)
@@ -170,7 +172,6 @@ class _Loop:
         """Learn from all rows once, then judge."""
         whole, lesson = self.whole, self.lesson
         whole.train_mode()
-        whole.follow(self.phase.steps_of_epoch(len(lesson.rows)))
         order, losses = self.generator.permutation(lesson.rows), list[float]()
         number = len(whole.history) + 1
         for group in chunks(order, self.phase.batch_size * self.phase.accumulate):
