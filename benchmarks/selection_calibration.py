@@ -47,10 +47,10 @@ def study(levels: np.ndarray, n: int, rng: np.random.Generator, resamples: int =
 def one(world: str, models: int, n: int, rng: np.random.Generator) -> tuple[float, ...]:
     levels = levels_of(world, models, rng)
     found = study(levels, n, rng)
-    beats = compare(found, level=0.95).beats
-    wrong = bool((beats & (levels[:, None] <= levels[None, :])).any())
+    comparison = compare(found, level=0.95)
+    wrong = bool((comparison.beats & (levels[:, None] <= levels[None, :])).any())
     chosen = int(found.point.argmax())
-    bound = regret_bounds(found, level=0.95)[1][chosen]
+    bound = regret_bounds(found, comparison)[1][chosen]
     true = true_scores(found.point, np.cov(found.deviations.T), samples=400, rng=rng)
     gap = difference(found, 0, 1, level=0.95, name="d", unit="", factor=1.0, population="")
     regret = levels.max() - levels[chosen]

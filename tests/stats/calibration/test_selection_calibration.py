@@ -40,10 +40,10 @@ def test_false_separations_are_rare_and_bounds_hold(levels):
     trials, clean, covered = 200, 0, 0
     for _ in range(trials):
         found = study(levels, 200, rng)
-        beats = compare(found, level=0.95).beats
-        clean += not (beats & (levels[:, None] <= levels[None, :])).any()
+        comparison = compare(found, level=0.95)
+        clean += not (comparison.beats & (levels[:, None] <= levels[None, :])).any()
         chosen = int(found.point.argmax())
-        covered += levels.max() - levels[chosen] <= regret_bounds(found, level=0.95)[1][chosen] + 1e-12
+        covered += levels.max() - levels[chosen] <= regret_bounds(found, comparison)[1][chosen] + 1e-12
 
     assert at_least(clean, trials, 0.95)
     assert at_least(covered, trials, 0.95)

@@ -94,13 +94,14 @@ def judge(
     replicates = replicates.columns([*order, *range(len(pool), len(aligned.names))])
     mine = replicates.columns(range(len(ranked)))
     population = population_of(mine)
-    chance, regret = risk(mine, scale, level=level, population=population, rng=rng)
+    comparison = compare(mine, level=level)
+    chance, regret = risk(mine, comparison, scale, level=level, population=population, rng=rng)
     aligned = align(ranked)
     others = [c for c in usable if c.regime != chosen]
     named_by = _free_choices(ranked, background)
     return Judged(
         scale=scale, level=level, regime=chosen, ranked=tuple(ranked), replicates=mine,
-        comparison=compare(mine, level=level), chance=chance, regret=regret, unranked=unranked, aligned=aligned,
+        comparison=comparison, chance=chance, regret=regret, unranked=unranked, aligned=aligned,
         scores=tuple(score_estimate(aligned, mine, at, scale, level, rng, groups) for at in range(len(ranked))),
         gains=_gains(ranked, extras, replicates, reasons, named_by, scale, level, population), named_by=named_by,
         twin_gains=_twin_gains(ranked, extras, replicates, scale, level, population),

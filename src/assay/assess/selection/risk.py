@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.assess.selection.compare import paired
+from assay.assess.selection.compare import Comparison
 from assay.assess.selection.replicates import Replicates
 from assay.assess.selection.scale import Scale
 from assay.estimate import Estimate
@@ -30,16 +30,25 @@ ahead by any distance; where the true scores scatter at random it says about one
 
 
 def risk(
-    replicates: Replicates, scale: Scale, *, level: float, population: str, rng: np.random.Generator
+    replicates: Replicates,
+    comparison: Comparison,
+    scale: Scale,
+    *,
+    level: float,
+    population: str,
+    rng: np.random.Generator,
 ) -> tuple[Floats, tuple[Estimate, ...]]:
-    """(m,) chance of being the best, and (m,) expected regret with its bounds, in the unit of differences."""
+    """(m,) chance of being the best, and (m,) expected regret with its bounds, in the unit of differences.
+
+    `comparison` is that of the same candidates at the same level.
+    """
     m = len(replicates.names)
     if m == 1:
         reason = "there is one candidate; regret needs something to compare with"
         return np.ones(1), (Estimate.unknown("regret", reason, unit=scale.unit, n=replicates.n),)
     true = true_scores(replicates.point, np.cov(replicates.deviations.T), samples=SAMPLES, rng=rng)
     expected = expected_regrets(replicates)
-    low, high = regret_bounds(replicates, level=level)
+    low, high = regret_bounds(replicates, comparison)
     method = (
         f"mean under errors of {STRETCH:g} times their variance; the interval holds for all candidates together "
         "(multiple comparisons with the best, from all pairs)"
@@ -64,10 +73,10 @@ def expected_regrets(replicates: Replicates) -> Floats:
     return np.asarray(regrets(stretched).mean(axis=0))
 
 
-def regret_bounds(replicates: Replicates, *, level: float) -> tuple[Floats, Floats]:
-    """(m,) lower and (m,) upper bounds of the candidates' regrets, which hold together with confidence `level`.
+def regret_bounds(replicates: Replicates, comparison: Comparison) -> tuple[Floats, Floats]:
+    """(m,) lower and (m,) upper bounds of the candidates' regrets, which hold together at the comparison's level.
 
-    Candidate k has the bounds max_j (d_jk ± c se_jk), at least 0, with c the `level` quantile of the maximum of the
+    Candidate k has the bounds max_j (d_jk ± c se_jk), at least 0, with c the quantile of the maximum of the
     studentised deviations over all pairs: the value with which `compare` begins. They make no use of a prior, so that
     they also hold where one candidate stands out from many that are alike, and for whichever candidate is chosen.
 
@@ -75,8 +84,6 @@ def regret_bounds(replicates: Replicates, *, level: float) -> tuple[Floats, Floa
         Hsu (1981), Simultaneous confidence intervals for all distances from the "best".
         Hochberg and Tamhane (1987), Multiple Comparison Procedures, chapter 5.
     """
-    pairs = paired(replicates)
-    reach = pairs.critical(level) * pairs.square(pairs.errors)
+    reach = comparison.critical * comparison.errors
     ahead = replicates.point[:, None] - replicates.point[None, :]
-    np.fill_diagonal(reach, 0.0)
     return np.maximum((ahead - reach).max(axis=0), 0.0), np.maximum((ahead + reach).max(axis=0), 0.0)

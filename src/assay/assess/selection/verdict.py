@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 from assay.assess.selection.candidates import Background
 from assay.assess.selection.judging import Judged, plain_name
 from assay.assess.selection.tables import pair_difference, rows_needed
-from assay.estimate import Estimate, show_number, show_share
+from assay.estimate import Estimate, show_level, show_number, show_share
 from assay.finding import Finding
 
 LISTED = 3
@@ -36,7 +36,7 @@ def _risk(judged: Judged) -> str:
     expected, most = show_number(regret.value), show_number(regret.high)
     told = f"is expected to cost {expected}{unit} against the best"
     if regret.high > regret.value and most != expected:
-        told += f", and with {100 * judged.level:g} % confidence costs at most {most}"
+        told += f", and with {show_level(judged.level)} confidence costs at most {most}"
     return told
 
 
